@@ -1,0 +1,302 @@
+"""Where settings come from, and what a model set and a workflow file say.
+
+Order, strongest first: command line (``--set``) > environment (``OMNIDETECTIVE_SECTION__KEY``) > configuration file
+(``--config`` or ``./omnidetective.yaml``) > the model set's and the workflow's own ``settings`` > defaults. Each value
+remembers its source, for ``omnidetective config show --sources``. Secrets are never settings: model sets name the
+environment variables that hold them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from omnidetective.errors import ConfigError
+from omnidetective.resources import resource_root
+from omnidetective.settings import Section, Settings
+
+ENV_PREFIX = "OMNIDETECTIVE_"
+_ENV_NOT_SETTINGS = frozenset({"OMNIDETECTIVE_CACHE", "OMNIDETECTIVE_CONFIG"})
+_DEFAULT_FILE = "omnidetective.yaml"
+
+M = TypeVar("M", bound=BaseModel)
+
+Provider = Literal["openai", "dashscope", "scripted", "embedded"]
+Dialect = Literal["openai", "dashscope", "vllm"]
+
+
+class ModelSpec(Section):
+    """One model of a model set, and how to reach it."""
+
+    provider: Provider
+    """Which provider speaks to it; `embedded` is the rule-driven cast that needs no model."""
+    model: str | None = None
+    """Name of the model, as the provider knows it."""
+    model_env: str | None = None
+    """Environment variable that names the model, stronger than `model`. Neither set: the server's first model."""
+    base_url: str | None = None
+    """Address of the endpoint, when it is not the provider's own."""
+    base_url_env: str | None = None
+    """Environment variable that holds the address, stronger than `base_url`."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key. Unset: the endpoint needs none."""
+    api_key_optional: bool = False
+    """The endpoint may work without the key that `api_key_env` names."""
+    dialect: Dialect | None = None
+    """Whose flavour of the OpenAI interface it speaks: error codes differ. Unset: known by the host, else `openai`."""
+    capabilities: dict[str, Any] = Field(default_factory=dict)
+    """What the model can take and give, where configs/capabilities.yaml does not know."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Extra fields of every request to it (temperature, reasoning_effort, …)."""
+    replies: Path | None = None
+    """For `scripted`: a JSONL file of recorded replies."""
+
+
+class ModelSet(Section):
+    """Who plays which role: the cast."""
+
+    name: str
+    description: str
+    needs_env: tuple[str, ...] = ()
+    """Environment variables without which the set cannot work."""
+    models: dict[str, ModelSpec]
+    roles: dict[str, str]
+    """Role (detective, audio_llm, frame_captioner, …) → key in `models`."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings that this cast wants, weaker than the user's."""
+
+    def model_post_init(self, _context: Any) -> None:
+        for role, key in self.roles.items():
+            if key not in self.models:
+                raise ValueError(
+                    f"role {role!r} names the model {key!r}, which is not under models{_nearest(key, self.models)}"
+                )
+
+    def spec(self, role: str) -> ModelSpec | None:
+        """The model that plays a role, or ``None`` where nobody does."""
+        key = self.roles.get(role)
+        return None if key is None else self.models[key]
+
+
+class StageSpec(Section):
+    """One stage of a workflow, with settings that this workflow wants for it."""
+
+    stage: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Workflow(Section):
+    """The ordered stages that a clip passes through."""
+
+    name: str
+    description: str
+    source: str = ""
+    """The paper or page that the recipe is from."""
+    stages: tuple[StageSpec, ...]
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings, model set and workflow, resolved; ``sources`` maps each dotted key that is set to where it was set."""
+
+    settings: Settings
+    model_set: ModelSet
+    workflow: Workflow
+    sources: Mapping[str, str]
+
+    @property
+    def sha(self) -> str:
+        """Fingerprint of everything that can change a record: not of how many work on it."""
+        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency"})
+        whole = {
+            "settings": settings,
+            "models": self.model_set.model_dump(mode="json"),
+            "workflow": self.workflow.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_config(
+    *,
+    overrides: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
+    config_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Resolve the configuration.
+
+    Args:
+        overrides: ``key.path=value`` of ``--set``; the value is read as YAML.
+        options: dotted keys that have an option of their own on the command line; ``None`` values are not set.
+        config_file: ``--config``; else ``OMNIDETECTIVE_CONFIG``, else ``./omnidetective.yaml`` if it is there.
+        environ: the environment, for tests.
+
+    Raises:
+        ConfigError: an unknown key (naming the nearest known one), a bad value, a missing or broken file.
+    """
+    env = os.environ if environ is None else environ
+    layers: list[tuple[str, dict[str, Any]]] = []
+    file = config_file or _file_from_environment(env)
+    if file is not None:
+        layers.append((str(file), _read_yaml(file)))
+    layers.append(("environment", dict(_from_environment(env))))
+    layers.append(("--set", dict(_parse_override(text) for text in overrides)))
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    layers.append(("command line", given))
+    user = [(source, _flatten(values)) for source, values in layers]
+
+    chosen: dict[str, Any] = {}
+    for _, flat in user:
+        chosen.update({key: flat[key] for key in ("models", "workflow") if key in flat})
+    model_set = load_model_set(str(chosen.get("models", Settings().models)))
+    workflow = load_workflow(str(chosen.get("workflow", Settings().workflow)))
+
+    built_in = [
+        (f"model set {model_set.name}", _flatten(model_set.settings)),
+        (f"workflow {workflow.name}", _flatten(workflow.settings)),
+        *(
+            (f"workflow {workflow.name}", _flatten({stage.stage: stage.settings}))
+            for stage in workflow.stages
+            if stage.settings
+        ),
+    ]
+    merged: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, flat in [*built_in, *user]:
+        for key, value in flat.items():
+            _put(merged, key.split("."), value, source)
+            for old in [k for k in sources if k.startswith(f"{key}.")]:
+                del sources[old]
+            sources[key] = source
+    return Config(_validate(Settings, merged, sources), model_set, workflow, sources)
+
+
+def load_model_set(name: str) -> ModelSet:
+    """Read a model set by name (``configs/models``) or by file."""
+    return _load(ModelSet, "model set", "models", name)
+
+
+def load_workflow(name: str) -> Workflow:
+    """Read a workflow by name (``configs/workflows``) or by file."""
+    return _load(Workflow, "workflow", "workflows", name)
+
+
+def names(folder: Literal["models", "workflows"]) -> tuple[str, ...]:
+    """The built-in names, sorted."""
+    return tuple(sorted(path.stem for path in (resource_root() / "configs" / folder).glob("*.yaml")))
+
+
+def _load(model: type[M], what: str, folder: Literal["models", "workflows"], name: str) -> M:
+    looks_like_file = name.endswith((".yaml", ".yml")) or "/" in name or os.sep in name
+    path = Path(name) if looks_like_file else resource_root() / "configs" / folder / f"{name}.yaml"
+    if not path.is_file():
+        known = names(folder)
+        raise ConfigError(
+            f"there is no {what} {name!r}{_nearest(name, known)}", hint=f"known: {', '.join(known)}, or a YAML file"
+        )
+    return _validate(model, _read_yaml(path), {}, where=f"{what} {path}")
+
+
+def _file_from_environment(env: Mapping[str, str]) -> Path | None:
+    if named := env.get("OMNIDETECTIVE_CONFIG"):
+        return Path(named)
+    default = Path(_DEFAULT_FILE)
+    return default if default.is_file() else None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys to values, not a {type(data).__name__}")
+    return {str(key): value for key, value in data.items()}
+
+
+def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for name, value in sorted(env.items()):
+        if name.startswith(ENV_PREFIX) and name not in _ENV_NOT_SETTINGS:
+            yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _yaml_value(value, name)
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set takes key.path=value, not {text!r}")
+    return key.strip(), _yaml_value(value, f"--set {key}")
+
+
+def _yaml_value(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"cannot read the value of {where}: {error}") from error
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat.update(_flatten(value, f"{dotted}."))
+        else:
+            flat[dotted] = value
+    return flat
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any, source: str) -> None:
+    for depth, key in enumerate(path[:-1], start=1):
+        branch = tree.setdefault(key, {})
+        if not isinstance(branch, dict):
+            raise ConfigError(f"{'.'.join(path[:depth])} is a value, so {'.'.join(path)} cannot be set ({source})")
+        tree = branch
+    tree[path[-1]] = value
+
+
+def _validate(model: type[M], data: dict[str, Any], sources: Mapping[str, str], *, where: str = "settings") -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors(include_url=False):
+            key = ".".join(str(part) for part in item["loc"])
+            source = next((s for k, s in sources.items() if key == k or key.startswith(f"{k}.")), where)
+            if item["type"] == "extra_forbidden":
+                siblings = _known_keys(model, item["loc"][:-1])
+                lines.append(f"unknown key {key!r} in {source}{_nearest(str(item['loc'][-1]), siblings, key)}")
+            else:
+                lines.append(f"{key or where}: {item['msg']} (in {source})")
+        raise ConfigError("; ".join(lines)) from None
+
+
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            continue
+        inner = [field.annotation, *get_args(field.annotation)]
+        model = next((t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), model)
+    return tuple(model.model_fields)
+
+
+def _nearest(key: str, known: Iterable[str], dotted: str | None = None) -> str:
+    match = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    if not match:
+        return ""
+    prefix = dotted.rpartition(".")[0] + "." if dotted and "." in dotted else ""
+    return f"; did you mean {prefix}{match[0]!s}?"

@@ -1,0 +1,154 @@
+"""What observers report, as typed data: the part of an observation that a program can check.
+
+Times are seconds from the start of the clip, ``[start_s, end_s)``; an image has no times. Scores are 0…1, and
+``None`` where the instrument gives none. An empty tuple means *looked and found nothing*; a whole observation that
+is missing means *nobody looked*.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+
+class Frozen(BaseModel):
+    """Base of everything that crosses a border: immutable, strict, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Sparse(Frozen):
+    """Leaves out of the JSON what was not produced, except where null itself says something (an unknown cost)."""
+
+    @model_serializer(mode="wrap")
+    def _drop_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said_by_null = {"cost_usd"}
+        return {k: v for k, v in handler(self).items() if v is not None or k in said_by_null}
+
+
+class Span(Frozen):
+    """A time range ``[start_s, end_s)`` in seconds of the clip."""
+
+    start_s: Annotated[float, Field(ge=0)]
+    end_s: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end_s <= self.start_s:
+            raise ValueError(f"a span must end after it starts, not {self.start_s}…{self.end_s} s")
+        return self
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    def overlap_s(self, other: Span) -> float:
+        """Seconds that both spans share; 0 when they are apart."""
+        return max(0.0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))
+
+
+class SpeechSegment(Sparse):
+    """Words spoken without a long pause.
+
+    ``score`` is the mean probability of the words as the recogniser sees it.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    language: str | None = None
+    speaker: str | None = None
+    score: float | None = None
+
+
+class SpeechEvidence(Sparse):
+    """From ASR: what was said, and where a voice was active at all."""
+
+    type: Literal["speech"] = "speech"
+    segments: tuple[SpeechSegment, ...]
+    voiced: tuple[Span, ...] = ()
+    language: str | None = None
+    dropped: int = 0
+    """Segments thrown away because no voice was active there or the recogniser was guessing."""
+
+
+class TextCard(Sparse):
+    """One piece of text on screen, from the first frame it was seen on to the last.
+
+    ``box`` is ``(left, top, right, bottom)`` as shares of the frame, 0…1.
+    """
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    box: tuple[float, float, float, float] | None = None
+    score: float | None = None
+
+
+class TextEvidence(Sparse):
+    """From OCR: the text on screen, in order of appearance, then of reading."""
+
+    type: Literal["text"] = "text"
+    cards: tuple[TextCard, ...]
+    frames_read: int
+
+
+class Cut(Sparse):
+    """A change of shot: the first frame of the new shot is shown at ``time_s``."""
+
+    time_s: float
+    score: float | None = None
+
+
+class ShotEvidence(Sparse):
+    """From the shot detector: cuts in order, and the shots between them (at least one where there is video)."""
+
+    type: Literal["shots"] = "shots"
+    cuts: tuple[Cut, ...]
+    shots: tuple[Span, ...]
+    still: bool | None = None
+    """Whether nothing moved at all, within every shot."""
+
+
+class SoundEvent(Sparse):
+    """A kind of sound that was heard in a span, by the name of its AudioSet class, lower case."""
+
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+
+
+class SoundEvidence(Sparse):
+    """From the sound instrument: loudness, silence, and kinds of sound where a classifier is installed."""
+
+    type: Literal["sound"] = "sound"
+    loudness_lufs: float | None
+    """Integrated loudness of what was listened to (EBU R 128); ``None`` for digital silence."""
+    silent: tuple[Span, ...]
+    events: tuple[SoundEvent, ...] = ()
+    classified: bool = False
+    """Whether a classifier listened: without one, no events means nothing."""
+
+
+class OtherEvidence(Sparse):
+    """From a plugin whose findings have no type of their own here."""
+
+    type: Literal["other"] = "other"
+    values: dict[str, JsonValue]
+
+
+Evidence = Annotated[
+    SpeechEvidence | TextEvidence | ShotEvidence | SoundEvidence | OtherEvidence,
+    Field(discriminator="type"),
+]
+"""The typed findings of one observation, told apart by ``type``."""

@@ -1,0 +1,175 @@
+"""The one loader of prompts: files with declared inputs, strictly rendered, fingerprinted in every record.
+
+A prompt is a file ``prompts/<folder>/<name>.md``: YAML front matter between two ``---`` lines, then a Jinja template::
+
+    ---
+    version: 1
+    role: detective
+    description: What the detective is told before the first question.
+    inputs:
+      duration_s: length of the clip in seconds
+    ---
+    You investigate one clip of {{ duration_s }} s …
+
+Its name is its path without the suffix (``detective/system``). A folder given by ``--prompts`` replaces files of the
+same name and nothing else. The Jinja environment is sandboxed and strict: a variable that is missing or not declared is
+an error, and what is put in is never read as a template.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from omnidetective.errors import PromptError
+from omnidetective.resources import resource_root
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined,
+    autoescape=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+_used: ContextVar[dict[str, str] | None] = ContextVar("omnidetective_prompts_used", default=None)
+
+
+@contextmanager
+def prompts_used(into: dict[str, str]) -> Iterator[None]:
+    """Note the name and fingerprint of every prompt rendered inside, also in tasks started there."""
+    token = _used.set(into)
+    try:
+        yield
+    finally:
+        _used.reset(token)
+
+
+class _FrontMatter(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    role: str
+    description: str
+    inputs: dict[str, str] = {}
+    output: dict[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file.
+
+    Attributes:
+        name: path below the prompts folder, without suffix.
+        inputs: variable → what it is.
+        output: JSON Schema of the answer, where a form is asked for.
+        path: the file it came from.
+    """
+
+    name: str
+    version: int
+    role: str
+    description: str
+    inputs: Mapping[str, str]
+    output: dict[str, JsonValue] | None
+    text: str
+    path: Path
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """``version+sha`` of what is rendered and of the form asked for, as kept in records."""
+        body = f"{self.text}\0{self.output!r}"
+        return f"{self.version}+{hashlib.sha256(body.encode()).hexdigest()[:12]}"
+
+    @cached_property
+    def _template(self) -> Template:
+        return _ENVIRONMENT.from_string(self.text)
+
+    def render(self, **variables: Any) -> str:
+        """The prompt with its variables filled in.
+
+        Raises:
+            PromptError: a declared variable is missing, an undeclared one was given, or the template fails.
+        """
+        missing = sorted(set(self.inputs) - set(variables))
+        unknown = sorted(set(variables) - set(self.inputs))
+        if missing or unknown:
+            parts = [f"needs {', '.join(missing)}"] * bool(missing)
+            parts += [f"does not take {', '.join(unknown)}"] * bool(unknown)
+            raise PromptError(f"prompt {self.name} ({self.path}) {' and '.join(parts)}")
+        if (used := _used.get()) is not None:
+            used[self.name] = self.fingerprint
+        try:
+            return self._template.render(**variables).strip()
+        except TemplateError as error:
+            raise PromptError(f"prompt {self.name} ({self.path}) cannot be rendered: {error}") from error
+
+
+class PromptLibrary:
+    """All prompts: the built-in ones, with those of ``overlay`` in place of the same names."""
+
+    def __init__(self, overlay: Path | None = None) -> None:
+        """Read every prompt.
+
+        Raises:
+            PromptError: a file is broken, or the overlay is no folder or holds a name that does not exist.
+        """
+        base = resource_root() / "prompts"
+        self._prompts = {prompt.name: prompt for prompt in _read_folder(base)}
+        if overlay is not None:
+            if not overlay.is_dir():
+                raise PromptError(f"--prompts: {overlay} is not a folder")
+            for prompt in _read_folder(overlay):
+                if prompt.name not in self._prompts:
+                    raise PromptError(f"{prompt.path} replaces no prompt: there is none named {prompt.name!r}")
+                built_in = self._prompts[prompt.name]
+                if missing := sorted(set(prompt.inputs) - set(built_in.inputs)):
+                    raise PromptError(f"{prompt.path} asks for {', '.join(missing)}, which {prompt.name} is not given")
+                # A replacement may leave out what it does not need, and is still handed everything.
+                self._prompts[prompt.name] = replace(prompt, inputs=built_in.inputs)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(sorted(self._prompts.values(), key=lambda prompt: prompt.name))
+
+    def get(self, name: str) -> Prompt:
+        """A prompt by name.
+
+        Raises:
+            PromptError: there is none.
+        """
+        if name not in self._prompts:
+            raise PromptError(f"there is no prompt {name!r}", hint="`omnidetective prompts list` names them")
+        return self._prompts[name]
+
+
+def _read_folder(root: Path) -> Iterator[Prompt]:
+    for path in sorted(root.rglob("*.md")):
+        yield read_prompt(path, path.relative_to(root).with_suffix("").as_posix())
+
+
+def read_prompt(path: Path, name: str) -> Prompt:
+    """Read one prompt file.
+
+    Raises:
+        PromptError: no front matter, an unknown key, or a template whose variables are not the declared inputs.
+    """
+    try:
+        _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
+        data = _FrontMatter.model_validate(yaml.safe_load(front))
+        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+    except (OSError, UnicodeDecodeError, ValueError, ValidationError, yaml.YAMLError, TemplateError) as error:
+        raise PromptError(f"prompt file {path} is broken: {error}") from error
+    if undeclared := sorted(used - set(data.inputs)):
+        raise PromptError(f"prompt file {path} uses {', '.join(undeclared)} without declaring it under inputs")
+    return Prompt(name, data.version, data.role, data.description, data.inputs, data.output, text, path)

@@ -1,0 +1,286 @@
+"""The lines that go in and come out: input row, record, failure (DESIGN §4 and §5, schema version 1).
+
+A field that a workflow does not produce is absent from the line. An empty list means *looked and found nothing*.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, PlainSerializer
+
+from omnidetective.errors import FailureOutcome
+from omnidetective.evidence import Evidence, Frozen, Span, Sparse
+
+SCHEMA_VERSION: Literal[1] = 1
+
+Outcome = Literal["accepted", "rejected", "partial"]
+Modality = Literal["video", "audio", "image"]
+Attribute = Literal["scene", "characters", "objects", "actions", "narrative", "speech", "camera", "emotions"]
+Kind = Literal["witness", "instrument"]
+Cost = Annotated[
+    Decimal | None,
+    PlainSerializer(lambda value: None if value is None else float(value), return_type=float | None),
+]
+"""US dollars, exact inside and a JSON number outside; ``None`` is *unknown*, never free."""
+
+
+class InputRow(Frozen):
+    """One line of the input, understood.
+
+    Attributes:
+        id: the user's id as text, or one derived from the content of the row.
+        media: where the media are: a path, a URL or a ``data:`` URI.
+        declared: the modality that the key named (``video``, ``audio``, ``image``); ``None`` for ``path``/``url``.
+        raw: the row as the user wrote it; handed through to the record under ``input``.
+        line_number: where it stands in the input, from 1; 0 for a row that came from no file.
+    """
+
+    id: str
+    media: str
+    declared: Modality | None = None
+    raw: dict[str, JsonValue]
+    line_number: int = 0
+
+
+class MediaFacts(Sparse):
+    """What probing found. Sizes are as displayed (rotation applied); times are seconds.
+
+    ``path`` or ``url`` is what the user named; ``duration_s`` is absent for an image.
+    """
+
+    path: str | None = None
+    url: str | None = None
+    sha256: str
+    modality: Modality
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    has_audio: bool
+    has_video: bool
+
+
+class ModelUsage(Sparse):
+    """Calls and tokens of one model. Tokens of a call that reported none are not guessed: see ``unreported``."""
+
+    calls: int = 0
+    cached_calls: int = 0
+    failed_attempts: int = 0
+    unreported: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Cost = Decimal(0)
+
+    def __add__(self, other: ModelUsage) -> ModelUsage:
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return ModelUsage(
+            calls=self.calls + other.calls,
+            cached_calls=self.cached_calls + other.cached_calls,
+            failed_attempts=self.failed_attempts + other.failed_attempts,
+            unreported=self.unreported + other.unreported,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=(self.cost_usd or Decimal(0)) + (other.cost_usd or Decimal(0)) if known else None,
+        )
+
+
+class Usage(ModelUsage):
+    """The whole of a clip, and the same by model."""
+
+    by_model: dict[str, ModelUsage] = Field(default_factory=dict)
+
+
+class ObservationError(Sparse):
+    """Why an observer gave no answer."""
+
+    reason: str
+    message: str
+
+
+class Observation(Sparse):
+    """What came back from one inquiry.
+
+    ``id`` is empty until the observation joins the case, which numbers them (``o1``, ``o2``, …); events and audit
+    findings cite it. Exactly one of ``answer`` and ``error`` says something.
+    """
+
+    id: str = ""
+    observer: str
+    kind: Kind
+    question: str
+    span: Span | None = None
+    answer: str = ""
+    data: Evidence | None = None
+    model: str | None = None
+    seconds: float = 0.0
+    usage: ModelUsage | None = None
+    error: ObservationError | None = None
+
+
+class Event(Sparse):
+    """One thing that happens, in one sentence of the caption or less, with the observations that show it."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    text: str
+    modality: Literal["visual", "audio", "speech", "audiovisual"]
+    evidence: tuple[str, ...]
+
+
+class TranscriptLine(Sparse):
+    """One stretch of speech."""
+
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str | None = None
+    language: str | None = None
+
+
+class Candidate(Sparse):
+    """A whole caption proposed by one source."""
+
+    source: str
+    caption: str
+
+
+class AuditError(Sparse):
+    snippet: str
+    why: str
+    evidence: tuple[str, ...] = ()
+
+
+class AuditMissing(Sparse):
+    what: str
+    why: str
+
+
+class AttributeAudit(Sparse):
+    """What is wrong with the draft in one attribute."""
+
+    errors: tuple[AuditError, ...] = ()
+    missing: tuple[AuditMissing, ...] = ()
+    expressiveness: tuple[str, ...] = ()
+
+
+class Refinement(Sparse):
+    """What the refiner did about the audit."""
+
+    fixed_errors: tuple[str, ...] = ()
+    filled_missing: tuple[str, ...] = ()
+    dropped_forbidden: tuple[str, ...] = ()
+    timestamp_adjustments: tuple[str, ...] = ()
+
+
+class Quality(Sparse):
+    """The verdict, and why."""
+
+    verdict: Outcome
+    reasons: tuple[str, ...] = ()
+    scores: dict[str, float] = Field(default_factory=dict)
+
+
+class FunctionCall(Sparse):
+    name: str
+    arguments: str
+
+
+class ToolCall(Sparse):
+    """One function call of an assistant turn, in the OpenAI shape; ``arguments`` is JSON text."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
+class TrajectoryMessage(Sparse):
+    """One message of the detective's conversation, in the OpenAI chat shape. Media are named, never inlined."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_call_id: str | None = None
+
+
+class Provenance(Sparse):
+    """How the record came about, so that it can be made again.
+
+    ``prompts`` maps a prompt's name to ``version+sha``; ``stages`` a stage's name to its seconds.
+    """
+
+    omnidetective: str
+    workflow: str
+    models: dict[str, str]
+    config_sha: str
+    prompts: dict[str, str]
+    started_at: str
+    seconds: float
+    stages: dict[str, float]
+
+
+class CaptionRecord(Sparse):
+    """One line of the output."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    outcome: Outcome
+    input: dict[str, JsonValue]
+    media: MediaFacts
+    caption: str
+    attributes: dict[Attribute, str] | None = None
+    events: tuple[Event, ...] | None = None
+    transcript: tuple[TranscriptLine, ...] | None = None
+    observations: tuple[Observation, ...] | None = None
+    candidates: tuple[Candidate, ...] | None = None
+    audit: dict[Attribute, AttributeAudit] | None = None
+    refinement: Refinement | None = None
+    quality: Quality
+    trajectory: tuple[TrajectoryMessage, ...] | None = None
+    usage: Usage
+    provenance: Provenance
+
+    def to_line(self) -> str:
+        """The record as one line of JSON, without the line break."""
+        return self.model_dump_json()
+
+
+class FailureDetail(Sparse):
+    """Why a clip has no record.
+
+    ``type`` is the class in :mod:`omnidetective.errors`, ``reason`` its stable code, ``retryable`` whether
+    ``--retry-failed`` can help without a change by the user, ``hint`` what the user can do.
+    """
+
+    type: str
+    message: str
+    stage: str
+    attempts: int
+    reason: str
+    retryable: bool
+    hint: str = ""
+
+
+class FailureRecord(Sparse):
+    """One line of ``<output stem>.failures.jsonl``.
+
+    ``input`` is the row, or the text of the line where that is no JSON object.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    outcome: FailureOutcome
+    error: FailureDetail
+    input: dict[str, JsonValue] | str
+    line_number: int = 0
+    usage: Usage | None = None
+
+    def to_line(self) -> str:
+        """The failure as one line of JSON, without the line break."""
+        return self.model_dump_json()
+
+
+def case_id(n: int) -> str:
+    """The id of the ``n``-th observation of a case, from 1."""
+    return f"o{n}"

@@ -1,0 +1,191 @@
+"""From timed evidence to statements: one thing that was measured, when, how sure, and by which observations.
+
+The same finding seen by two observations (a first look and a denser one) is one statement that cites both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from omnidetective.case import Case
+from omnidetective.detective.language_names import language_name
+from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, SpeechEvidence, TextCard, TextEvidence
+
+SURE = 0.7
+"""Score from which a finding is stated rather than hedged."""
+_SAME_CARD_S = 1.0
+_GOES_ON_S = 2.0
+_SILENCE_S = 1.0
+_SPEECH_SOUNDS = frozenset(
+    {"speech", "male speech, man speaking", "female speech, woman speaking", "child speech, kid speaking",
+     "conversation", "narration, monologue", "babbling", "speech synthesizer"}
+)  # fmt: skip
+_NO_SOUND_OF_ITS_OWN = frozenset(
+    {"silence", "inside, small room", "inside, large room or hall", "inside, public space",
+     "outside, urban or manmade", "outside, rural or natural", "sound effect", "field recording"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One clause in the present tense, without capital or full stop.
+
+    ``order`` sorts statements of the same moment; ``text`` may end in a closing quotation mark.
+    """
+
+    start_s: float | None
+    end_s: float | None
+    text: str
+    modality: Literal["visual", "audio", "speech", "audiovisual"]
+    evidence: tuple[str, ...]
+    order: int = 0
+
+
+def cuts(case: Case) -> Iterator[Statement]:
+    """The changes of shot."""
+    for observation, evidence in case.evidence(ShotEvidence):
+        for cut in evidence.cuts:
+            yield Statement(
+                cut.time_s, cut.time_s, "the picture cuts to a new shot", "visual", (observation.id,), order=0
+            )
+
+
+def texts(case: Case) -> Iterator[Statement]:
+    """The text on screen. Cards that appear at the same moment in the same place make one statement."""
+    for card, evidence in _cards(case):
+        where = _place(card.box)
+        verb = "is shown" if card.score is None or card.score >= SURE else "seems to be shown"
+        yield Statement(card.start_s, card.end_s, f"the text “{card.text}” {verb}{where}", "visual", evidence, order=1)
+
+
+def speech(case: Case) -> Iterator[Statement]:
+    """What is said, verbatim."""
+    language: str | None = None
+    last_end_s: float | None = None
+    for segment, observation_id in case.speech() or ():
+        sure = segment.score is None or segment.score >= SURE - 0.1
+        goes_on = last_end_s is not None and segment.start_s - last_end_s < _GOES_ON_S
+        words = f"“{segment.text.strip()}”"
+        if goes_on and sure and segment.language == language:
+            clause = f"the speech goes on: {words}"
+        else:
+            spoken = language_name(segment.language) if segment.language != language else None
+            tongue = f" in {spoken}" if spoken else ""
+            clause = f"a voice {'says' if sure else 'seems to say'}{tongue}: {words}"
+        language, last_end_s = segment.language, segment.end_s
+        yield Statement(segment.start_s, segment.end_s, clause, "speech", (observation_id,), order=2)
+
+
+def sounds(case: Case) -> Iterator[Statement]:
+    """Kinds of sound. Speech is left to speech recognition where it listened."""
+    listened = any(True for _ in case.evidence(SpeechEvidence))
+    for event, evidence in _sound_events(case):
+        if event.label in _SPEECH_SOUNDS and listened:
+            continue
+        name = event.label.split(",")[0]
+        verb = "plays" if name == "music" else "is heard"
+        clause = f"{name} {verb}" if event.score >= SURE else f"what sounds like {name} is heard"
+        yield Statement(event.start_s, event.end_s, clause, "audio", evidence, order=3)
+
+
+def silences(case: Case) -> Iterator[Statement]:
+    """Where the sound stops, after there was some."""
+    length_s = case.clip.duration_s
+    for observation, evidence in case.evidence(SoundEvidence):
+        if observation.span is not None or evidence.loudness_lufs is None:
+            continue
+        for span in evidence.silent:
+            if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
+                clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
+                yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+
+
+def _cards(case: Case) -> tuple[tuple[TextCard, tuple[str, ...]], ...]:
+    merged: list[tuple[TextCard, tuple[str, ...]]] = []
+    for observation, evidence in case.evidence(TextEvidence):
+        for card in evidence.cards:
+            for i, (known, ids) in enumerate(merged):
+                if known.text == card.text and _touch(known, card):
+                    merged[i] = _union(known, card), tuple(dict.fromkeys((*ids, observation.id)))
+                    break
+            else:
+                merged.append((card, (observation.id,)))
+    return tuple(sorted(merged, key=lambda item: item[0].start_s or 0.0))
+
+
+def _touch(a: TextCard, b: TextCard) -> bool:
+    if a.start_s is None or b.start_s is None:
+        return True
+    a_end_s, b_end_s = a.end_s or a.start_s, b.end_s or b.start_s
+    return a.start_s <= b_end_s + _SAME_CARD_S and b.start_s <= a_end_s + _SAME_CARD_S
+
+
+def _union(a: TextCard, b: TextCard) -> TextCard:
+    if a.start_s is None or b.start_s is None:
+        return a
+    ends = [end for end in (a.end_s, b.end_s) if end is not None]
+    return a.model_copy(update={"start_s": min(a.start_s, b.start_s), "end_s": max(ends) if ends else None})
+
+
+def _sound_events(case: Case) -> tuple[tuple[SoundEvent, tuple[str, ...]], ...]:
+    """Events by label, joined where they overlap; of kinds heard at the same time the two surest."""
+    merged: list[tuple[SoundEvent, tuple[str, ...]]] = []
+    for observation, evidence in case.evidence(SoundEvidence):
+        for event in evidence.events:
+            if event.label in _NO_SOUND_OF_ITS_OWN:
+                continue
+            for i, (known, ids) in enumerate(merged):
+                if known.label == event.label and known.start_s <= event.end_s and event.start_s <= known.end_s:
+                    joined = known.model_copy(
+                        update={
+                            "start_s": min(known.start_s, event.start_s),
+                            "end_s": max(known.end_s, event.end_s),
+                            "score": max(known.score, event.score),
+                        }
+                    )
+                    merged[i] = joined, tuple(dict.fromkeys((*ids, observation.id)))
+                    break
+            else:
+                merged.append((event, (observation.id,)))
+    surest = sorted(merged, key=lambda item: -item[0].score)
+    kept: list[tuple[SoundEvent, tuple[str, ...]]] = []
+    for event, ids in surest:
+        rivals = sum(_mostly_within(event, other) for other, _ in kept)
+        if rivals < 2:
+            kept.append((event, ids))
+    return tuple(sorted(kept, key=lambda item: item[0].start_s))
+
+
+def _mostly_within(event: SoundEvent, other: SoundEvent) -> bool:
+    shared_s = min(event.end_s, other.end_s) - max(event.start_s, other.start_s)
+    return shared_s > 0.5 * (event.end_s - event.start_s)
+
+
+def _place(box: tuple[float, float, float, float] | None) -> str:
+    """Where a box is, in ninths of the frame."""
+    if box is None:
+        return ""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    column = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    row = "upper" if y < 1 / 3 else "lower" if y > 2 / 3 else ""
+    if row and column:
+        return f" in the {row} {column}"
+    if row:
+        return " at the top" if row == "upper" else " at the bottom"
+    return f" on the {column}" if column else " in the middle"
+
+
+def joined(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """In order of time, then of kind; equal clauses of the same second once, with the evidence of all."""
+    ordered = sorted(statements, key=lambda s: (s.start_s or 0.0, s.order))
+    unique: dict[tuple[int | None, str], Statement] = {}
+    for statement in ordered:
+        key = (None if statement.start_s is None else int(statement.start_s), statement.text)
+        if key in unique:
+            known = unique[key]
+            unique[key] = replace(known, evidence=tuple(dict.fromkeys((*known.evidence, *statement.evidence))))
+        else:
+            unique[key] = statement
+    return tuple(unique.values())

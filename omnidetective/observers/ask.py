@@ -1,0 +1,78 @@
+"""Putting one question to one observer, whatever it does: the border where a plugin's faults end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from omnidetective.errors import ObserverUnavailableError
+from omnidetective.evidence import Span
+from omnidetective.llm.usage import usage_scope
+from omnidetective.media.clip import Clip
+from omnidetective.observers.base import Observer, failed_observation, require_stream
+from omnidetective.records import ModelUsage, Observation
+
+_MAX_ANSWER_CHARS = 100_000
+
+log = logging.getLogger(__name__)
+
+
+class ObserverTimeoutError(ObserverUnavailableError):
+    """The observer did not answer within its time."""
+
+    default_reason = "observer_timeout"
+
+
+class BadObservationError(ObserverUnavailableError):
+    """The observer returned something that is no observation."""
+
+    default_reason = "bad_observation"
+
+
+async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, *, timeout_s: float) -> Observation:
+    """Ask, with a time limit. Never raises, except when it is cancelled itself.
+
+    Returns:
+        The observer's answer with its time and usage, or an observation that holds the error.
+    """
+    spec = observer.spec
+    started = time.monotonic()
+    with usage_scope() as meter:
+        try:
+            require_stream(spec, clip)
+            async with asyncio.timeout(timeout_s):
+                answer = _checked(await observer.observe(clip, question, span))
+        except TimeoutError:
+            late = ObserverTimeoutError(f"{spec.name} did not answer within {timeout_s:g} s")
+            answer = failed_observation(spec, question, span, late)
+        except Exception as error:
+            log.debug("observer %s failed on %s", spec.name, clip.id, exc_info=True)
+            answer = failed_observation(spec, question, span, error)
+    usage = meter.usage()
+    return answer.model_copy(
+        update={
+            "observer": spec.name,
+            "kind": spec.kind,
+            "question": question,
+            "span": span,
+            "seconds": round(time.monotonic() - started, 3),
+            "usage": ModelUsage(**{name: getattr(usage, name) for name in ModelUsage.model_fields})
+            if usage.calls or usage.failed_attempts or usage.cached_calls
+            else None,
+        }
+    )
+
+
+def _checked(answer: object) -> Observation:
+    if not isinstance(answer, Observation):
+        raise BadObservationError(f"returned a {type(answer).__name__}, not an Observation")
+    if answer.error is None and not answer.answer.strip():
+        raise BadObservationError("returned an empty answer")
+    if len(answer.answer) > _MAX_ANSWER_CHARS:
+        raise BadObservationError(f"returned {len(answer.answer):,} characters, more than {_MAX_ANSWER_CHARS:,}")
+    # A plugin can build a model around its own checks; what cannot be written as JSON must not reach the record.
+    try:
+        return Observation.model_validate_json(answer.model_dump_json())
+    except ValueError as error:
+        raise BadObservationError(f"returned an observation that is not valid: {error}") from error

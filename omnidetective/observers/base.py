@@ -1,0 +1,139 @@
+"""The observer protocol: the plugin API (DESIGN §6).
+
+A third-party package writes one class and registers it under the entry-point group ``omnidetective.observers``::
+
+    class Thermometer:
+        spec = ObserverSpec(name="thermometer", kind="instrument", modalities=("video",),
+                            description="Reads the temperature display. Ask for the value at a time.")
+
+        def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None: ...
+
+        async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
+            ...
+            return observation(self.spec, question, span, answer="21.5 °C at 3 s")
+
+An observer knows nothing of the case: only the clip, the question and the span. One instance serves many clips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from omnidetective.config import ModelSet
+from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
+from omnidetective.evidence import Evidence, Span
+from omnidetective.llm.base import ChatModel
+from omnidetective.llm.cast import Cast
+from omnidetective.media.clip import Clip
+from omnidetective.prompts import PromptLibrary
+from omnidetective.records import Attribute, Kind, Modality, Observation, ObservationError
+from omnidetective.settings import Settings
+
+
+class ObserverSettings(BaseModel):
+    """Base of an observer's settings: ``--set observers.NAME.key=value``. The docstring of a field is its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    enabled: bool = True
+    """Offer this observer to the detective."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserverSpec:
+    """What an observer is.
+
+    Attributes:
+        name: how the detective and the settings call it; lower_snake_case.
+        kind: ``witness`` (a model: may be wrong) or ``instrument`` (measures: narrow, trusted in its domain).
+        modalities: the kinds of clip that it can say something about.
+        needs: the stream it looks at: ``audio`` or ``video`` (pictures of any kind), or ``any``.
+        description: for the detective: what it can tell, how to ask, what it cannot tell. Two to four sentences.
+        attributes: the caption attributes that it can be evidence for.
+        settings: its settings model.
+        role: for a witness, the role whose model answers; the cast decides who that is.
+    """
+
+    name: str
+    kind: Kind
+    modalities: tuple[Modality, ...]
+    description: str
+    needs: str = "any"
+    attributes: tuple[Attribute, ...] = ()
+    settings: type[ObserverSettings] = ObserverSettings
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverContext:
+    """What an observer may use besides the clip.
+
+    ``cast.chat(role)`` gives the chat model of a role, or raises ``ObserverUnavailableError`` where nobody plays it.
+    """
+
+    cast: Cast
+    model_set: ModelSet
+    prompts: PromptLibrary
+    settings: Settings
+
+    def chat(self, spec: ObserverSpec) -> ChatModel:
+        """The model that plays a witness's role."""
+        return self.cast.chat(spec.role or spec.name)
+
+
+class Observer(Protocol):
+    """Answers a question about a clip, or a span of it.
+
+    ``__init__`` must be cheap (models are loaded at the first question). Where the observer cannot work it raises
+    ``ObserverUnavailableError`` with the reason and, as its hint, the command that mends it.
+    ``observe`` may raise anything and may hang: it costs the inquiry, never the clip.
+    """
+
+    spec: ClassVar[ObserverSpec]
+
+    def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None: ...
+
+    async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation: ...
+
+
+def observation(
+    spec: ObserverSpec,
+    question: str,
+    span: Span | None,
+    *,
+    answer: str,
+    data: Evidence | None = None,
+    model: str | None = None,
+) -> Observation:
+    """An answer. Time and usage are measured and the id is given by whoever asked."""
+    return Observation(
+        observer=spec.name, kind=spec.kind, question=question, span=span, answer=answer, data=data, model=model
+    )
+
+
+def failed_observation(spec: ObserverSpec, question: str, span: Span | None, error: Exception) -> Observation:
+    """An inquiry that ended without an answer: the reason is told to the detective and kept in the record."""
+    reason = error.reason if isinstance(error, OmnidetectiveError) else type(error).__name__
+    message = str(error) or type(error).__name__
+    return Observation(
+        observer=spec.name,
+        kind=spec.kind,
+        question=question,
+        span=span,
+        error=ObservationError(reason=reason, message=message[:500]),
+    )
+
+
+def require_stream(spec: ObserverSpec, clip: Clip) -> None:
+    """Refuse a clip that lacks the stream this observer looks at.
+
+    Raises:
+        ObserverUnavailableError: with the reason ``no_audio`` or ``no_video``.
+    """
+    if spec.needs == "audio" and not clip.facts.has_audio:
+        raise ObserverUnavailableError("the clip has no sound track", reason="no_audio")
+    if spec.needs == "video" and not clip.facts.has_video:
+        raise ObserverUnavailableError("the clip has no picture", reason="no_video")

@@ -1,0 +1,95 @@
+"""The command line: a group that loads a command's module only when that command is run or asked for its help."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
+    "caption": ("omnidetective.cli.caption", "Caption one clip and print the caption."),
+    "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip."),
+    "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),
+    "config": ("omnidetective.cli.config", "Show the configuration and where each value comes from."),
+    "weights": ("omnidetective.cli.weights", "List, fetch and check the models of the embedded cast."),
+    "doctor": ("omnidetective.cli.doctor", "Say what works here, and what to do about the rest."),
+}
+"""Command → module that defines it under the same name, and the line that ``--help`` shows."""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and help line; their modules are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `omnidetective doctor`, then `omnidetective caption CLIP`.",
+)
+@click.version_option(package_name="omnidetective", prog_name="omnidetective")
+def cli() -> None:
+    """Write captions of video, audio and images that are detailed and true.
+
+    A detective questions independent observers about each clip (models that see and hear, instruments that measure)
+    and writes down what their evidence supports, one JSON line a clip. Without any key the embedded cast works alone.
+    """
+
+
+def main() -> None:
+    """Entry point: errors that the user can mend are one line, and exit with 2."""
+    from omnidetective.errors import OmnidetectiveError, UserError
+
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; there is nobody to tell.
+        sys.stderr.close()
+        sys.exit(1)
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OmnidetectiveError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""One clip: opens it, runs the workflow's stages over its case, and returns a record, or a failure with its reason.
+
+The public library API, and what the command line uses::
+
+    async with Pipeline.from_config(load_config()) as pipeline:
+        record = await pipeline.caption({"video": "clip.mp4"})
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import omnidetective
+from omnidetective.case import Case
+from omnidetective.config import Config
+from omnidetective.errors import (
+    ClipTimeoutError,
+    ConfigError,
+    NoCandidatesError,
+    OmnidetectiveError,
+    ProviderError,
+)
+from omnidetective.llm.cast import Cast
+from omnidetective.llm.usage import Meter, usage_scope
+from omnidetective.media.intake import open_clip
+from omnidetective.observers.base import ObserverContext
+from omnidetective.observers.registry import ToolBox
+from omnidetective.prompts import PromptLibrary, prompts_used
+from omnidetective.records import (
+    CaptionRecord,
+    FailureDetail,
+    FailureRecord,
+    InputRow,
+    Outcome,
+    Provenance,
+    Quality,
+)
+from omnidetective.rows import parse_row
+from omnidetective.stages import STAGES
+from omnidetective.stages.base import Stage, StageContext
+
+log = logging.getLogger(__name__)
+
+INTAKE = "intake"
+"""Name of what comes before the first stage: resolving, fetching, probing."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """Where one clip is, for provenance and for errors."""
+
+    started_at: str
+    started: float
+    stage: str = INTAKE
+    seconds: dict[str, float] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+
+    def enter(self, stage: str) -> None:
+        self.stage = stage
+
+    def leave(self, since: float) -> None:
+        self.seconds[self.stage] = round(time.monotonic() - since, 3)
+
+
+class Pipeline:
+    """Captions clips, one at a time or many at once on one event loop."""
+
+    def __init__(self, config: Config, *, base_dir: Path, context: StageContext, stages: tuple[Stage, ...]) -> None:
+        self._config = config
+        self._base_dir = base_dir
+        self._context = context
+        self._stages = stages
+        self._preparing = asyncio.Lock()
+        self._prepared = False
+
+    @classmethod
+    def from_config(cls, config: Config, *, base_dir: Path | None = None) -> Pipeline:
+        """Set up cast, tool box and stages.
+
+        Args:
+            config: as :func:`~omnidetective.config.load_config` gives it.
+            base_dir: folder that relative paths in rows start from: the input file's; by default the working directory.
+
+        Raises:
+            ConfigError: an unknown stage or observer, stages in an impossible order, a detective without model or key.
+            PromptError: a broken prompt file.
+        """
+        settings = config.settings
+        stages = _stages(config)
+        prompts = PromptLibrary(settings.prompts)
+        cast = Cast(config.model_set, settings.retry)
+        toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
+        if not cast.is_embedded("detective"):
+            try:
+                cast.chat("detective")
+            except OmnidetectiveError as error:
+                raise ConfigError(
+                    f"the model set {config.model_set.name!r} cannot play the detective: {error.message}",
+                    hint=error.hint,
+                ) from error
+        context = StageContext(
+            settings=settings, model_set=config.model_set, cast=cast, toolbox=toolbox, prompts=prompts
+        )
+        return cls(config, base_dir=base_dir or Path.cwd(), context=context, stages=stages)
+
+    async def prepare(self) -> None:
+        """Ask self-hosted servers which model they serve, where none is named; the first clip does it by itself.
+
+        What a model can take, and so which observers there are, is known only after that.
+        """
+        async with self._preparing:
+            if self._prepared:
+                return
+            cast = self._context.cast
+            if any(name.endswith(":?") for name in cast.names().values()):
+                await cast.discover()
+                toolbox = ToolBox(
+                    ObserverContext(cast, self._context.model_set, self._context.prompts, self._context.settings)
+                )
+                self._context = replace(self._context, toolbox=toolbox)
+            self._prepared = True
+
+    @property
+    def toolbox(self) -> ToolBox:
+        """The observers that work here, and why the others do not."""
+        return self._context.toolbox
+
+    @property
+    def cast(self) -> Cast:
+        """Who plays which role."""
+        return self._context.cast
+
+    async def caption(self, row: InputRow | Mapping[str, Any]) -> CaptionRecord:
+        """Caption one clip.
+
+        Raises:
+            OmnidetectiveError: the row, the media, or what the clip needs failed; the class says what happens next.
+        """
+        if not isinstance(row, InputRow):
+            row = parse_row(row)
+        with usage_scope() as meter:
+            return await self._caption(row, self._new_run(), meter)
+
+    async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
+        """Caption one clip; a failure is returned, never raised."""
+        run = self._new_run()
+        with usage_scope() as meter:
+            try:
+                return await self._caption(row, run, meter)
+            except OmnidetectiveError as error:
+                return self._failure(row, run, meter, error)
+            except Exception as error:
+                # The border: a fault of ours costs one clip, is reported as such, and never stops the run.
+                log.exception("clip %s: internal error in stage %s", row.id, run.stage)
+                unexpected = OmnidetectiveError(
+                    f"{type(error).__name__}: {error}",
+                    hint="this is a fault of omnidetective: please report it with the log",
+                )
+                return self._failure(row, run, meter, unexpected, type_name=type(error).__name__)
+
+    async def aclose(self) -> None:
+        """Give back connections. Safe to call twice."""
+        await self._context.cast.aclose()
+
+    async def __aenter__(self) -> Pipeline:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _new_run(self) -> _Run:
+        return _Run(started_at=datetime.now(UTC).isoformat(timespec="milliseconds"), started=time.monotonic())
+
+    async def _caption(self, row: InputRow, run: _Run, meter: Meter) -> CaptionRecord:
+        limit_s = self._config.settings.limits.clip_timeout_s
+        with prompts_used(run.prompts):
+            try:
+                async with asyncio.timeout(limit_s):
+                    case = await self._work(row, run)
+            except TimeoutError as error:
+                raise ClipTimeoutError(
+                    f"the clip was not done within {limit_s:g} s; it was in stage {run.stage}",
+                    hint="raise limits.clip_timeout_s, or look at what is slow",
+                ) from error
+        return self._record(case, run, meter)
+
+    async def _work(self, row: InputRow, run: _Run) -> Case:
+        await self.prepare()
+        since = time.monotonic()
+        async with open_clip(row, self._config.settings.media, base_dir=self._base_dir) as clip:
+            run.leave(since)
+            case = Case(row=row, clip=clip)
+            for stage in self._stages:
+                run.enter(stage.name)
+                since = time.monotonic()
+                case = await stage(case, self._context)
+                run.leave(since)
+            return case
+
+    def _record(self, case: Case, run: _Run, meter: Meter) -> CaptionRecord:
+        if case.caption is None or not case.caption.strip():
+            raise NoCandidatesError("the workflow ended without a caption")
+        outcome: Outcome = "partial" if case.shortfalls else "accepted"
+        keep = self._config.settings.trajectory
+        return CaptionRecord(
+            id=case.row.id,
+            outcome=outcome,
+            input=case.row.raw,
+            media=case.clip.facts,
+            caption=case.caption,
+            events=case.events,
+            transcript=case.transcript(),
+            observations=case.observations or None,
+            candidates=case.candidates or None,
+            quality=Quality(verdict=outcome, reasons=(*case.shortfalls, *case.remarks)),
+            trajectory=(case.trajectory or None) if keep else None,
+            usage=meter.usage(),
+            provenance=self._provenance(run),
+        )
+
+    def _provenance(self, run: _Run) -> Provenance:
+        return Provenance(
+            omnidetective=omnidetective.__version__,
+            workflow=self._config.workflow.name,
+            models=self._context.cast.names(),
+            config_sha=self._config.sha,
+            prompts=run.prompts,
+            started_at=run.started_at,
+            seconds=round(time.monotonic() - run.started, 3),
+            stages=run.seconds,
+        )
+
+    def _failure(
+        self, row: InputRow, run: _Run, meter: Meter, error: OmnidetectiveError, *, type_name: str | None = None
+    ) -> FailureRecord:
+        return failure(
+            row,
+            error,
+            stage=run.stage,
+            attempts=error.attempts if isinstance(error, ProviderError) else 1,
+            type_name=type_name,
+        ).model_copy(update={"usage": meter.usage()})
+
+
+def failure(
+    row: InputRow, error: OmnidetectiveError, *, stage: str, attempts: int = 1, type_name: str | None = None
+) -> FailureRecord:
+    """The failure line of a row."""
+    return FailureRecord(
+        id=row.id,
+        outcome=error.outcome,
+        error=FailureDetail(
+            type=type_name or type(error).__name__,
+            message=error.message,
+            stage=stage,
+            attempts=attempts,
+            reason=error.reason,
+            retryable=error.retryable,
+            hint=error.hint,
+        ),
+        input=row.raw,
+        line_number=row.line_number,
+    )
+
+
+def _stages(config: Config) -> tuple[Stage, ...]:
+    if not config.workflow.stages:
+        raise ConfigError(f"workflow {config.workflow.name!r} has no stages")
+    there: set[str] = set()
+    stages: list[Stage] = []
+    for spec in config.workflow.stages:
+        if spec.stage not in STAGES:
+            raise ConfigError(
+                f"workflow {config.workflow.name!r} names the stage {spec.stage!r}",
+                hint=f"there are: {', '.join(STAGES)}",
+            )
+        stage = STAGES[spec.stage]()
+        if missing := sorted(stage.needs - there):
+            raise ConfigError(
+                f"workflow {config.workflow.name!r}: no stage before {stage.name} adds {', '.join(missing)}, "
+                "which it needs"
+            )
+        there |= stage.adds
+        stages.append(stage)
+    if "caption" not in there:
+        raise ConfigError(f"workflow {config.workflow.name!r} ends without a caption: no stage of it writes one")
+    return tuple(stages)

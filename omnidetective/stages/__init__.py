@@ -1,0 +1,13 @@
+"""The stages that a workflow is made of, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from omnidetective.stages.base import Stage
+from omnidetective.stages.investigate import Investigate
+
+STAGES: Mapping[str, type[Stage]] = {
+    "investigate": Investigate,
+}
+"""Name in a workflow file → stage."""

@@ -1,0 +1,77 @@
+# Everything a user or a developer does here. `make demo` and `make test` set up what they need by themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CAST   := whisper-base yamnet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-integration check format reference bench wheel-demo constraints clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+# -- environments ------------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "omnidetective needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+
+$(VENV)/.user: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing omnidetective with the embedded cast (about 1 GB) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.user
+	@echo "installing the development tools …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.weights: $(VENV)/.user configs/weights.yaml
+	@$(BIN)/omnidetective weights pull $(CAST)
+	@touch $@
+
+# -- for users ---------------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and show the captions
+	@$(BIN)/omnidetective run --input data/input.jsonl --output out.jsonl
+	@$(BIN)/python scripts/show_captions.py out.jsonl
+
+# -- for developers ----------------------------------------------------------------------------------------------------
+
+test: $(VENV)/.dev $(VENV)/.weights ## Run the tests
+	@$(BIN)/python -m pytest -n 2
+
+test-integration: $(VENV)/.dev $(VENV)/.weights ## Run the slow tests too: real servers, long files
+	@$(BIN)/omnidetective weights pull smollm2-135m
+	@$(BIN)/python -m pytest -n 2 -m 'integration or not integration'
+
+check: $(VENV)/.dev $(VENV)/.weights ## Everything that CI checks: style, types, import rules, tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -n 2
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+reference: $(VENV)/.user ## Write docs/reference from the code
+	@$(BIN)/python scripts/write_reference.py
+
+bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports
+	@$(BIN)/python scripts/bench/samples.py --markdown
+	@$(BIN)/python scripts/bench/startup.py
+	@$(BIN)/python scripts/bench/transport.py
+
+wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean environment
+	@sh scripts/wheel_demo.sh $(BIN)/python
+
+constraints: ## Pin what is installed now
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) dist build out.jsonl out.failures.jsonl .pytest_cache .mypy_cache .ruff_cache

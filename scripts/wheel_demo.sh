@@ -13,9 +13,9 @@ trap 'rm -rf "$work"' EXIT INT TERM
   "$(ls "$work"/dist/*.whl)[local]"
 
 cd "$work"
-cp -r "$root/data" "$work/data"
+cp -r "$root/data" "$root/scripts" "$work"
 "$work/venv/bin/omnidetective" weights pull whisper-base yamnet
 "$work/venv/bin/omnidetective" run --input data/input.jsonl --output out.jsonl --quiet
-"$work/venv/bin/python" "$root/scripts/bench/samples.py" out.jsonl --truth "$work/data/truth.json"
-"$work/venv/bin/python" "$root/scripts/show_captions.py" out.jsonl
+"$work/venv/bin/python" -m scripts.bench.samples out.jsonl
+"$work/venv/bin/python" -m scripts.show_captions out.jsonl
 echo "wheel demo: ok"

@@ -37,7 +37,7 @@ $(VENV)/.weights: $(VENV)/.user configs/weights.yaml
 
 demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and show the captions
 	@$(BIN)/omnidetective run --input data/input.jsonl --output out.jsonl
-	@$(BIN)/python scripts/show_captions.py out.jsonl
+	@$(BIN)/python -m scripts.show_captions out.jsonl
 
 # -- for developers ----------------------------------------------------------------------------------------------------
 
@@ -60,12 +60,12 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 
 reference: $(VENV)/.user ## Write docs/reference from the code
-	@$(BIN)/python scripts/write_reference.py
+	@$(BIN)/python -m scripts.write_reference
 
 bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports
-	@$(BIN)/python scripts/bench/samples.py --markdown
-	@$(BIN)/python scripts/bench/startup.py
-	@$(BIN)/python scripts/bench/transport.py
+	@$(BIN)/python -m scripts.bench.samples --markdown
+	@$(BIN)/python -m scripts.bench.startup
+	@$(BIN)/python -m scripts.bench.transport
 
 wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean environment
 	@sh scripts/wheel_demo.sh $(BIN)/python

@@ -111,21 +111,21 @@ class ClipError(OmnidetectiveError):
 class RowError(ClipError):
     """The input row says nothing usable: invalid JSON, no media key, a duplicate id."""
 
-    outcome = "invalid_media"
+    outcome: ClassVar[FailureOutcome] = "invalid_media"
     default_reason = "invalid_row"
 
 
 class MediaError(ClipError):
     """The media cannot be read (missing, damaged, no stream) or may not be (outside the roots, private address)."""
 
-    outcome = "invalid_media"
+    outcome: ClassVar[FailureOutcome] = "invalid_media"
     default_reason = "unreadable"
 
 
 class NoCandidatesError(ClipError):
     """Nobody could say anything about the clip."""
 
-    outcome = "no_candidates"
+    outcome: ClassVar[FailureOutcome] = "no_candidates"
     default_reason = "no_candidates"
     default_retryable = True
 
@@ -133,7 +133,7 @@ class NoCandidatesError(ClipError):
 class BudgetSpentError(ClipError):
     """The clip's budget was gone before anything was learnt."""
 
-    outcome = "over_budget"
+    outcome: ClassVar[FailureOutcome] = "over_budget"
     default_reason = "over_budget"
     default_retryable = True
 
@@ -141,7 +141,7 @@ class BudgetSpentError(ClipError):
 class ClipTimeoutError(ClipError):
     """The clip's time was up before anything was learnt."""
 
-    outcome = "timed_out"
+    outcome: ClassVar[FailureOutcome] = "timed_out"
     default_reason = "clip_timeout"
     default_retryable = True
 
@@ -155,7 +155,7 @@ class ProviderError(OmnidetectiveError):
         attempts: how many times the call was made before giving up (filled in by the retry layer).
     """
 
-    outcome = "provider_error"
+    outcome: ClassVar[FailureOutcome] = "provider_error"
     default_reason = "provider"
 
     def __init__(
@@ -202,7 +202,7 @@ class BadRequestError(ProviderError):
 class ContentFilterError(ProviderError):
     """The provider refused this content."""
 
-    outcome = "refused"
+    outcome: ClassVar[FailureOutcome] = "refused"
     default_reason = "content_filter"
 
 

@@ -70,14 +70,17 @@ def _program() -> bool:
 
 
 def _weights() -> None:
-    from omnidetective.embedded.weights import load_manifest, state_of
+    from omnidetective.embedded.weights import WeightStore
+    from omnidetective.errors import ObserverUnavailableError
 
-    for item in load_manifest():
-        state = state_of(item)
-        good = state == "ready"
-        optional = " (optional)" if item.optional else ""
-        hint = "" if good else f"omnidetective weights pull {item.name}"
-        _line(_GOOD if good else _UNSURE if item.optional else _BAD, item.name, f"{state}{optional}", hint)
+    store = WeightStore()
+    for item in store.catalogue:
+        note = f"{item.description} (optional)" if item.optional else item.description
+        try:
+            store.find(item.name)
+            _line(_GOOD, item.name, note)
+        except ObserverUnavailableError as error:
+            _line(_UNSURE if item.optional else _BAD, item.name, error.message, error.hint)
 
 
 async def _model_set(config: Config, *, offline: bool) -> bool:

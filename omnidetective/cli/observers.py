@@ -11,6 +11,7 @@ from omnidetective.cli.options import config_options, read_config
 
 if TYPE_CHECKING:
     from omnidetective.config import Config
+    from omnidetective.llm.cast import Cast
     from omnidetective.observers.registry import ToolBox
 
 
@@ -74,6 +75,7 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
     import asyncio
 
     from omnidetective.errors import ObserverUnavailableError
+    from omnidetective.llm.cast import Cast
     from omnidetective.media.intake import open_clip
     from omnidetective.observers.ask import ask as put
     from omnidetective.records import Observation
@@ -83,7 +85,14 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
     path = clip.resolve()
 
     async def work() -> Observation:
-        box = _toolbox(config)
+        cast = Cast(config.model_set, config.settings.retry)
+        try:
+            await cast.discover()
+            return await answer_of(_toolbox(config, cast))
+        finally:
+            await cast.aclose()
+
+    async def answer_of(box: ToolBox) -> Observation:
         if name not in box.observers:
             why = box.unavailable.get(name)
             if why is None:
@@ -102,13 +111,13 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
         raise ObserverUnavailableError(f"{name}: {answer.error.message}", reason=answer.error.reason)
 
 
-def _toolbox(config: Config) -> ToolBox:
+def _toolbox(config: Config, cast: Cast | None = None) -> ToolBox:
     from omnidetective.llm.cast import Cast
     from omnidetective.observers.base import ObserverContext
     from omnidetective.observers.registry import ToolBox
     from omnidetective.prompts import PromptLibrary
 
-    cast = Cast(config.model_set, config.settings.retry)
+    cast = cast or Cast(config.model_set, config.settings.retry)
     prompts = PromptLibrary(config.settings.prompts)
     return ToolBox(ObserverContext(cast, config.model_set, prompts, config.settings))
 

@@ -11,7 +11,8 @@
     │   ├── MediaError               the media cannot be read, or may not be
     │   ├── NoCandidatesError        nobody could say anything about the clip
     │   ├── BudgetSpentError         the clip's budget is gone before anything was learnt
-    │   └── ClipTimeoutError         the clip's time is up
+    │   ├── ClipTimeoutError         the clip's time is up
+    │   └── CrashError               the process that worked on it died
     ├── ProviderError                a model call ended without an answer
     │   ├── AuthError                key missing, wrong or without access: never retried
     │   ├── QuotaError               the account is out of money or quota: never retried
@@ -143,6 +144,14 @@ class ClipTimeoutError(ClipError):
 
     outcome: ClassVar[FailureOutcome] = "timed_out"
     default_reason = "clip_timeout"
+    default_retryable = True
+
+
+class CrashError(ClipError):
+    """The process that worked on the clip died, twice; the second time it worked on nothing else."""
+
+    outcome: ClassVar[FailureOutcome] = "crashed"
+    default_reason = "worker_died"
     default_retryable = True
 
 

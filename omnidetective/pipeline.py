@@ -159,7 +159,7 @@ class Pipeline:
                 return self._failure(row, run, meter, error)
             except Exception as error:
                 # The border: a fault of ours costs one clip, is reported as such, and never stops the run.
-                log.exception("clip %s: internal error in stage %s", row.id, run.stage)
+                log.info("clip %s: internal error in stage %s", row.id, run.stage, exc_info=True)
                 unexpected = OmnidetectiveError(
                     f"{type(error).__name__}: {error}",
                     hint="this is a fault of omnidetective: please report it with the log",

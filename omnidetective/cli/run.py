@@ -1,0 +1,187 @@
+"""`omnidetective run`: many clips from a file, their records to a file."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from omnidetective.cli.options import config_options, read_config
+
+if TYPE_CHECKING:
+    from omnidetective.config import Config
+    from omnidetective.engine.tally import RunSummary
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(short_help="Caption every clip of an input file.")
+@click.option(
+    "--input",
+    "input_path",
+    type=_FILE,
+    required=True,
+    metavar="FILE",
+    help='JSON Lines, one clip a line: {"id": …, "video": …}. Instead of video: audio, image, path or url. '
+    "Relative paths are relative to this file.",
+)
+@click.option(
+    "--output",
+    "output_path",
+    type=_FILE,
+    required=True,
+    metavar="FILE",
+    help="Where the records go, one JSON object a line, in the order in which they are done. What fails goes to "
+    "FILE's name with .failures.jsonl. Where FILE is there already, the run goes on from it.",
+)
+@click.option("--num-workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: 1]")
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Clips at once in each worker.")
+@config_options
+@click.option("--shard", metavar="K/N", help="Do only part K of N, from 1. A clip's part depends on its id alone.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Look only at the first N rows.")
+@click.option(
+    "--no-resume", is_flag=True, help="Begin a new output. One that is there is renamed (out.bak1.jsonl), never lost."
+)
+@click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
+@click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
+@click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
+@click.option("--quiet", is_flag=True, help="Show no progress, only errors and what failed.")
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    *,
+    input_path: Path,
+    output_path: Path,
+    num_workers: int | None,
+    concurrency: int | None,
+    shard: str | None,
+    limit: int | None,
+    no_resume: bool,
+    retry_failed: bool,
+    no_trajectory: bool,
+    log_file: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Caption every clip of a file.
+
+    Stop it at any time, by Ctrl-C or otherwise: the same command goes on, and does no finished clip again.
+
+    \b
+    Exit status: 0 every clip has a record · 1 some failed (they are listed)
+                 2 bad usage or configuration · 130 interrupted
+    """
+    import asyncio
+
+    from omnidetective.engine.logs import logging_to
+    from omnidetective.engine.progress import progress_for
+    from omnidetective.engine.run import run_batch
+    from omnidetective.engine.source import WHOLE, Shard
+
+    config = read_config(
+        num_workers=num_workers, concurrency=concurrency, trajectory=False if no_trajectory else None, **options
+    )
+    part = WHOLE if shard is None else Shard.parse(shard)
+    if not quiet:
+        _say_what_keys_could_do(config)
+    progress = progress_for(sys.stderr, quiet=quiet)
+    try:
+        with logging_to(progress.write, quiet=quiet, log_file=log_file):
+            summary = asyncio.run(
+                run_batch(
+                    config,
+                    input_path,
+                    output_path,
+                    shard=part,
+                    limit=limit,
+                    resume=not no_resume,
+                    retry_failed=retry_failed,
+                    progress=progress,
+                )
+            )
+    finally:
+        progress.close()
+    _report(summary, context, quiet=quiet)
+    sys.exit(summary.exit_status)
+
+
+def _say_what_keys_could_do(config: Config) -> None:
+    """Nothing is spent by accident; that a key lies unused is said in one line."""
+    import os
+
+    from omnidetective.config import load_model_set, names
+
+    if config.model_set.name != "local":
+        return
+    for name in names("models"):
+        needs = load_model_set(name).needs_env
+        if needs and all(os.environ.get(variable) for variable in needs):
+            click.echo(
+                f"note: this run uses the embedded cast, which costs nothing; {' and '.join(needs)} would let "
+                f"--models {name} ask real models",
+                err=True,
+            )
+            return
+
+
+def _report(summary: RunSummary, context: click.Context, *, quiet: bool) -> None:
+    from omnidetective.engine.progress import money
+
+    if not quiet:
+        outcomes = ", ".join(
+            f"{summary.outcomes[name]:,} {name}"
+            for name in ("accepted", "partial", "rejected")
+            if summary.outcomes.get(name)
+        )
+        spent = summary.usage
+        click.echo(
+            f"{summary.recorded:,} clips done in {summary.seconds:.1f} s"
+            + (f" ({outcomes})" if outcomes else "")
+            + (f", {summary.already_done:,} were done before" if summary.already_done else "")
+            + f" · {spent.calls:,} calls, {spent.prompt_tokens + spent.completion_tokens:,} tokens, "
+            f"cost {money(spent.cost_usd)} · {summary.output}",
+            err=True,
+        )
+        if not summary.rows and not summary.interrupted:
+            click.echo("there was nothing to do: no rows", err=True)
+    if summary.failed or summary.failed_before:
+        reasons = ", ".join(
+            f"{count:,} {reason}"
+            for reason, count in sorted(summary.failure_reasons.items(), key=lambda item: -item[1])
+        )
+        before = f"{summary.failed_before:,} failed in an earlier run and were left alone" * bool(summary.failed_before)
+        failed = f"{summary.failed:,} without a record: {reasons}" * bool(summary.failed)
+        click.echo("; ".join(filter(None, (failed, before))), err=True)
+        click.echo(f"why: {summary.failures}", err=True)
+        if summary.faulty_rows:
+            click.echo(
+                f"rows to mend in the input: {summary.faulty_rows:,}; then give the same command again", err=True
+            )
+        if summary.failed + summary.failed_before > summary.faulty_rows and not summary.interrupted:
+            click.echo(f"try them again: {_this_command(context, '--retry-failed')}", err=True)
+    if summary.interrupted:
+        click.echo(f"interrupted; to go on: {_this_command(context)}", err=True)
+
+
+def _this_command(context: click.Context, *extra: str) -> str:
+    """The command line that was given, as it can be pasted again; what would undo the run is left out."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name == "no_resume":
+            continue
+        value: Any = context.params[name]
+        option = parameter.opts[0]
+        if option in extra:
+            continue
+        if value is True:
+            words.append(option)
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option, str(one)]
+    return shlex.join([*context.command_path.split(), *words, *extra])

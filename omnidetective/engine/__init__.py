@@ -1,0 +1,1 @@
+"""Many clips: reading the input, worker processes, the one writer of the output, resume, progress."""

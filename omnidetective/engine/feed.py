@@ -1,0 +1,116 @@
+"""The rows that are still to be done, handed out one by one while the input is read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from omnidetective.engine.ids import IdSet
+from omnidetective.records import FailureRecord, InputRow
+
+_BATCH_ROWS: Final = 64
+_BATCH_CHARS: Final = 2**22
+_BATCH_S: Final = 0.1
+
+
+@dataclass(slots=True)
+class Batch:
+    """A stretch of the input, sorted.
+
+    Attributes:
+        wanted: clips to do.
+        faults: rows that cannot be used.
+        done: how many clips have a record already.
+        failed_before: how many clips failed in an earlier run and are left alone.
+        last_line: number of the last line read.
+    """
+
+    wanted: list[InputRow] = field(default_factory=list)
+    faults: list[FailureRecord] = field(default_factory=list)
+    done: int = 0
+    failed_before: int = 0
+    last_line: int = 0
+
+
+def batches(
+    rows: Iterable[InputRow | FailureRecord], *, done: IdSet, leave: IdSet | None, limit: int | None
+) -> Iterator[Batch]:
+    """Sort the input, in batches small enough to be read between two heartbeats.
+
+    Args:
+        rows: the input.
+        done: ids that have a record.
+        leave: ids that failed before, where those are not tried again.
+        limit: only the first so many rows.
+    """
+    batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
+    for number, row in enumerate(rows, start=1):
+        if limit is not None and number > limit:
+            break
+        batch.last_line = row.line_number
+        if isinstance(row, FailureRecord):
+            batch.faults.append(row)
+        elif row.id in done:
+            batch.done += 1
+        elif leave is not None and row.id in leave:
+            batch.failed_before += 1
+        else:
+            batch.wanted.append(row)
+            chars += len(row.media)
+        if len(batch.wanted) >= _BATCH_ROWS or chars >= _BATCH_CHARS or time.monotonic() >= until:
+            yield batch
+            batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
+    yield batch
+
+
+class Feed:
+    """Hands out rows to whoever is free, and reads on only when there are none left to hand out."""
+
+    def __init__(self, source: Iterator[Batch], note: Callable[[Batch], None]) -> None:
+        """
+        Args:
+            source: the sorted input; read in a thread, one batch at a time.
+            note: told of each batch, in the thread of the event loop, before its rows are handed out.
+        """
+        self._source = source
+        self._note = note
+        self._rows: deque[InputRow] = deque()
+        self._reading = asyncio.Lock()
+        self._ended = False
+        self.stopped = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every row was handed out, and none came back."""
+        return self._ended and not self._rows
+
+    def stop(self) -> None:
+        """Hand out no more rows."""
+        self.stopped = True
+
+    def put_back(self, row: InputRow) -> None:
+        """Return a row that was not worked on."""
+        self._rows.appendleft(row)
+
+    async def ready(self) -> bool:
+        """Whether there is a row to be had. May read on."""
+        async with self._reading:
+            while not (self._rows or self._ended or self.stopped):
+                batch = await asyncio.to_thread(next, self._source, None)
+                if batch is None:
+                    self._ended = True
+                else:
+                    self._note(batch)
+                    self._rows.extend(batch.wanted)
+        return bool(self._rows) and not self.stopped
+
+    async def take(self) -> InputRow | None:
+        """The next row; ``None`` when there are no more, or no more are to be begun."""
+        while await self.ready():
+            if self._rows:  # Another taker may have been faster.
+                return self._rows.popleft()
+        return None

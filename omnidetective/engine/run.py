@@ -1,0 +1,283 @@
+"""One run over an input file: everything that is not done yet, once, each with a record or a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from omnidetective.config import Config
+from omnidetective.engine.feed import Batch, Feed, batches
+from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
+from omnidetective.engine.local import LocalEngine
+from omnidetective.engine.logs import PACKAGE
+from omnidetective.engine.progress import Progress, Silent
+from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
+from omnidetective.engine.tally import RunSummary, Tally
+from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, WorkerSetup
+from omnidetective.engine.worker import MANAGED_SIGNALS
+from omnidetective.errors import ConfigError, UserError
+from omnidetective.records import FailureDetail
+
+GRACE_S: Final = 30.0
+"""How long after a clip's own time limit the worker, and then the parent, put an end to it."""
+
+_TICK_S: Final = 0.5
+_FAILURES_SHOWN: Final = 20
+_log = logging.getLogger(__name__)
+
+
+def default_pipeline(config: Config, base_dir: Path) -> ClipPipeline:
+    """The pipeline that the configuration describes."""
+    from omnidetective.pipeline import Pipeline
+
+    return Pipeline.from_config(config, base_dir=base_dir)
+
+
+async def run_batch(
+    config: Config,
+    input_path: Path,
+    output_path: Path,
+    *,
+    shard: Shard = WHOLE,
+    limit: int | None = None,
+    resume: bool = True,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    factory: PipelineFactory | None = None,
+    grace_s: float = GRACE_S,
+) -> RunSummary:
+    """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes.
+
+    Records are appended to the output in the order in which they are done; what has no record is in
+    ``<output stem>.failures.jsonl``. Called again, it goes on: clips with a record are not done again, nor are clips
+    that failed, unless ``retry_failed``. Run from the main thread, the first SIGINT or SIGTERM lets the clips in flight
+    finish and begins no others, the second one stops at once.
+
+    Args:
+        config: what to do with each clip.
+        input_path: the rows (DESIGN §4, "Input row"). Relative paths in them are relative to its folder.
+        output_path: where records go; its folder is made if needed.
+        shard: do only this part of the input.
+        limit: look only at the first so many rows (of the shard).
+        resume: go on with an output that is there; otherwise it is moved aside first, nothing is overwritten.
+        retry_failed: try clips again that failed in an earlier run.
+        progress: shows how far the run is; nothing is shown by default.
+        factory: makes the pipeline, instead of the one that the configuration describes. A function at the top of a
+            module, since worker processes import it by name.
+        grace_s: a clip that is not done this long after ``limits.clip_timeout_s`` is given up by its worker, and after
+            twice as long the worker is killed.
+
+    Raises:
+        UserError: the input or the output cannot be used, another run writes the output, or the configuration does not
+            work. What was done until then is saved.
+        OmnidetectiveError: worker processes cannot start.
+    """
+    if retry_failed and not resume:
+        raise UserError("--retry-failed goes on with an output, --no-resume begins a new one: choose one of them")
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit must be at least 1, not {limit}")
+    input_path = Path(os.path.abspath(input_path))  # noqa: PTH100, ASYNC240 - links in the path are the user's to keep
+    check_input(input_path)
+    _check_apart(input_path, output_path)
+    started = time.monotonic()
+    progress = progress or Silent()
+    with _interruptible() as interrupt:
+        ledger = await _open(output_path, resume=resume)
+        with ledger:
+            for note in ledger.notes:
+                _log.warning("%s", note)
+            run = _Run(ledger, progress, shard)
+            feed = Feed(
+                batches(
+                    read_rows(input_path, shard=shard),
+                    done=ledger.done,
+                    leave=None if retry_failed else ledger.failed,
+                    limit=limit,
+                ),
+                run.note,
+            )
+            clip_timeout_s = config.settings.limits.clip_timeout_s
+            engine = LocalEngine(
+                WorkerSetup(
+                    config=config,
+                    base_dir=input_path.parent,
+                    factory=factory or default_pipeline,
+                    clip_timeout_s=clip_timeout_s + grace_s,
+                    log_level=logging.getLogger(PACKAGE).getEffectiveLevel(),
+                    parent_pid=os.getpid(),
+                ),
+                num_workers=config.settings.num_workers,
+                concurrency=config.settings.concurrency,
+                deadline_s=clip_timeout_s + 2 * grace_s,
+            )
+            interrupt.watch(feed)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    heartbeat = group.create_task(run.heartbeat(input_path, limit=limit))
+                    await engine.run(feed, run.deliver)
+                    heartbeat.cancel()
+            except asyncio.CancelledError:
+                if not interrupt.absorb():
+                    raise
+            except BaseExceptionGroup as group_error:
+                raise _first(group_error) from None
+            finally:
+                progress.close()
+            ledger.settle(still_faulty=run.faults_that_stand(read_to_end=feed.exhausted and limit is None))
+    tally = run.tally
+    return RunSummary(
+        output=ledger.output,
+        failures=ledger.failures,
+        outcomes=dict(tally.outcomes),
+        failure_reasons=dict(tally.reasons),
+        already_done=tally.already_done,
+        failed_before=tally.failed_before,
+        rows=tally.rows,
+        faulty_rows=tally.faulty_rows,
+        usage=tally.usage,
+        seconds=time.monotonic() - started,
+        crashes=engine.crashes,
+        interrupted=interrupt.forced or (interrupt.asked > 0 and not feed.exhausted),
+    )
+
+
+async def _open(output_path: Path, *, resume: bool) -> Ledger:
+    """Open the ledger in a thread; a run that is cancelled meanwhile does not leave it locked."""
+    opening = asyncio.ensure_future(asyncio.to_thread(Ledger, output_path, resume=resume))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening).close()
+        raise
+
+
+class _Run:
+    """What the parts of a run tell each other."""
+
+    def __init__(self, ledger: Ledger, progress: Progress, shard: Shard) -> None:
+        self.tally = Tally()
+        self._ledger = ledger
+        self._progress = progress
+        self._shard = shard
+        self._faults: set[RowFault] = set()
+        self._last_line = 0
+
+    def note(self, batch: Batch) -> None:
+        """A stretch of the input was read."""
+        self.tally.read(batch)
+        self._last_line = batch.last_line or self._last_line
+        for failure in batch.faults:
+            self._faults.add(row_fault(failure))
+            self._ledger.add_row_fault(failure)
+            self._tell(failure.id, failure.error, f"line {failure.line_number}: ")
+
+    def deliver(self, clip: Finished) -> None:
+        """A clip is done."""
+        if clip.failure is None:
+            self._ledger.add_record(clip.id, clip.line)
+        else:
+            self._ledger.add_failure(clip.id, clip.line)
+        self.tally.finished(clip)
+        if clip.failure is not None:
+            self._tell(clip.id, clip.failure, "")
+
+    def faults_that_stand(self, *, read_to_end: bool) -> Callable[[RowFault], bool]:
+        """Which faults of rows stand: those that this run found, and those of rows that it did not look at."""
+        last_line = math.inf if read_to_end else self._last_line
+        return lambda fault: fault in self._faults or fault.line_number > last_line or not self._shard.holds(fault.id)
+
+    async def heartbeat(self, input_path: Path, *, limit: int | None) -> None:
+        """Show how far the run is and bring what is written to the disk, until cancelled."""
+        total = await asyncio.to_thread(count_lines, input_path) if self._shard == WHOLE else None
+        if total is not None and limit is not None:
+            total = min(total, limit)
+        while True:
+            self._progress.show(self.tally, total=total)
+            await asyncio.sleep(_TICK_S)
+            await asyncio.to_thread(self._ledger.sync)
+
+    def _tell(self, clip_id: str, failure: FailureDetail, where: str) -> None:
+        shown = self.tally.failed
+        level = logging.WARNING if shown <= _FAILURES_SHOWN else logging.INFO
+        hint = f" ({failure.hint})" if failure.hint else ""
+        _log.log(level, "no record: %s%s%s", where, failure.message, hint, extra={"clip": clip_id})
+        if shown == _FAILURES_SHOWN:
+            _log.warning("further failures are not shown here; all of them are in %s", self._ledger.failures)
+
+
+class _Interrupt:
+    """Counts requests to stop."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.forced = False
+        self._feed: Feed | None = None
+        self._task = asyncio.current_task()
+
+    def watch(self, feed: Feed) -> None:
+        """The feed to stop; at once where that was asked for already."""
+        self._feed = feed
+        if self.asked:
+            feed.stop()
+
+    def ask(self) -> None:
+        """A signal came."""
+        self.asked += 1
+        if self.asked == 1:
+            _log.warning("stopping: the clips in flight are finished first; once more stops at once")
+            if self._feed is not None:
+                self._feed.stop()
+        elif not self.forced and self._feed is not None and self._task is not None:
+            _log.warning("stopping now: the clips in flight are left for the next run")
+            self.forced = True
+            self._task.cancel()
+
+    def absorb(self) -> bool:
+        """Whether it was the second signal that cancelled the run; if so, the run ends like any other."""
+        if self.forced and self._task is not None:
+            self._task.uncancel()
+        return self.forced
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[_Interrupt]:
+    """Answer SIGINT and SIGTERM for as long as the run goes on, where this is the main thread."""
+    interrupt = _Interrupt()
+    loop = asyncio.get_running_loop()
+    installed: list[signal.Signals] = []
+    for number in MANAGED_SIGNALS:
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, interrupt.ask)
+            installed.append(number)
+    try:
+        yield interrupt
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def _check_apart(input_path: Path, output_path: Path) -> None:
+    if output_path.is_dir():
+        return  # The ledger says what is wrong with that.
+    for written in (output_path, failures_path(output_path)):
+        if written.exists() and input_path.samefile(written):
+            raise ConfigError(
+                f"the input {input_path} is also what the run would write to {written}",
+                hint="choose another --output; failed clips are tried again by --retry-failed",
+            )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first, out of the groups in which tasks report it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,132 @@
+"""What a run has done so far, and what it did in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omnidetective.engine.feed import Batch
+from omnidetective.engine.wire import Finished
+from omnidetective.records import ModelUsage, Usage
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running counts.
+
+    Attributes:
+        outcomes: clips of this run by outcome, failures included.
+        reasons: clips without a record by reason; rows that cannot be used are counted by every run that reads them.
+        already_done: clips that had a record before.
+        failed_before: clips that failed in an earlier run and were left alone.
+        rows: rows read.
+        faulty_rows: rows of them that cannot be used.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    already_done: int = 0
+    failed_before: int = 0
+    rows: int = 0
+    faulty_rows: int = 0
+    _total: ModelUsage = field(default_factory=ModelUsage)
+    _by_model: dict[str, ModelUsage] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> int:
+        """Clips that got a record in this run."""
+        return sum(self.outcomes.values()) - self.failed
+
+    @property
+    def failed(self) -> int:
+        """Clips and rows of this run without a record."""
+        return sum(self.reasons.values())
+
+    @property
+    def skipped(self) -> int:
+        """Clips that this run left as they were."""
+        return self.already_done + self.failed_before
+
+    @property
+    def usage(self) -> Usage:
+        """What this run spent, clips without a record included."""
+        return Usage(
+            **self._total.model_dump(exclude={"cost_usd"}), cost_usd=self._total.cost_usd, by_model=dict(self._by_model)
+        )
+
+    @property
+    def spent(self) -> ModelUsage:
+        """The same without the models."""
+        return self._total
+
+    def read(self, batch: Batch) -> None:
+        """Count a stretch of the input."""
+        self.rows += len(batch.wanted) + len(batch.faults) + batch.done + batch.failed_before
+        self.already_done += batch.done
+        self.failed_before += batch.failed_before
+        self.faulty_rows += len(batch.faults)
+        for fault in batch.faults:
+            self.outcomes[fault.outcome] += 1
+            self.reasons[fault.error.reason] += 1
+
+    def finished(self, clip: Finished) -> None:
+        """Count a clip."""
+        self.outcomes[clip.outcome] += 1
+        if clip.failure is not None:
+            self.reasons[clip.failure.reason] += 1
+        if clip.usage is not None:
+            self._total = self._total + clip.usage
+            for model, usage in clip.usage.by_model.items():
+                self._by_model[model] = self._by_model.get(model, ModelUsage()) + usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """How a run ended.
+
+    Attributes:
+        output: the file of records.
+        failures: the file of failures; it is there only where there are any.
+        outcomes: clips of this run by outcome, failures included.
+        failure_reasons: clips and rows of this run without a record, by reason.
+        already_done: clips that had a record before.
+        failed_before: clips that failed in an earlier run and were left alone.
+        rows: rows of the input that were read.
+        faulty_rows: rows of them that cannot be used; they count as failed.
+        usage: what this run spent.
+        seconds: wall time.
+        crashes: worker processes that died.
+        interrupted: whether it was stopped before the end of the input; the same command goes on.
+    """
+
+    output: Path
+    failures: Path
+    outcomes: Mapping[str, int]
+    failure_reasons: Mapping[str, int]
+    already_done: int
+    failed_before: int
+    rows: int
+    faulty_rows: int
+    usage: Usage
+    seconds: float
+    crashes: int
+    interrupted: bool
+
+    @property
+    def failed(self) -> int:
+        """Clips and rows of this run without a record."""
+        return sum(self.failure_reasons.values())
+
+    @property
+    def recorded(self) -> int:
+        """Clips that got a record in this run."""
+        return sum(self.outcomes.values()) - self.failed
+
+    @property
+    def exit_status(self) -> int:
+        """0: every clip has a record; 1: some have none; 130: interrupted (DESIGN §4)."""
+        if self.interrupted:
+            return 130
+        return 1 if self.failed or self.failed_before else 0

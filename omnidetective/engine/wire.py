@@ -1,0 +1,160 @@
+"""What the parent and a worker say to each other: typed messages, each with its length before it.
+
+Both ends are this program, started by the same user on the same machine, over a socket pair that nobody else can open;
+that is why pickle is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+from omnidetective.config import Config
+from omnidetective.errors import FailureOutcome
+from omnidetective.records import CaptionRecord, FailureDetail, FailureRecord, InputRow, Outcome, Usage
+
+_LENGTH: Final = struct.Struct(">Q")
+
+
+class ClipPipeline(Protocol):
+    """What a worker needs of :class:`omnidetective.pipeline.Pipeline`."""
+
+    async def process(self, row: InputRow) -> CaptionRecord | FailureRecord: ...
+
+    async def aclose(self) -> None: ...
+
+
+PipelineFactory = Callable[[Config, Path], ClipPipeline]
+"""Makes a worker's pipeline from the configuration and the input file's folder.
+
+It crosses to the worker by name, so it is a function at the top of a module.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSetup:
+    """All that a worker is told when it starts."""
+
+    config: Config
+    base_dir: Path
+    factory: PipelineFactory
+    clip_timeout_s: float
+    log_level: int
+    parent_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """To the worker: do this clip."""
+
+    row: InputRow
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """To the worker: nothing more will come; leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the worker: the pipeline is built."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """From the worker: the pipeline cannot be built, and no other worker could build it either."""
+
+    message: str
+    reason: str
+    hint: str
+    by_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """From the worker: something for the log; ``traceback`` is empty where there is none."""
+
+    logger: str
+    level: int
+    message: str
+    traceback: str
+    clip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """From the worker: a clip's line as it is to be written, with what the parent counts.
+
+    ``failure`` is ``None`` for a record.
+    """
+
+    id: str
+    outcome: Outcome | FailureOutcome
+    line: bytes
+    usage: Usage | None
+    failure: FailureDetail | None
+
+    @classmethod
+    def of(cls, result: CaptionRecord | FailureRecord) -> Self:
+        """What a pipeline returned, made ready to be written.
+
+        Raises:
+            ValueError: it cannot be written as JSON.
+        """
+        failure = result.error if isinstance(result, FailureRecord) else None
+        return cls(result.id, result.outcome, result.to_line().encode(), result.usage, failure)
+
+    @classmethod
+    def without_record(
+        cls,
+        row: InputRow,
+        *,
+        outcome: FailureOutcome,
+        error_type: str,
+        reason: str,
+        message: str,
+        hint: str = "",
+        attempts: int = 1,
+    ) -> Self:
+        """A clip that the engine had to give up."""
+        return cls.of(
+            FailureRecord(
+                id=row.id,
+                outcome=outcome,
+                error=FailureDetail(
+                    type=error_type,
+                    message=message.encode("utf-8", "backslashreplace").decode(),
+                    stage="engine",
+                    attempts=attempts,
+                    reason=reason,
+                    retryable=outcome != "internal",
+                    hint=hint,
+                ),
+                input=row.raw,
+                line_number=row.line_number,
+            )
+        )
+
+
+Message = Assignment | Finish | Ready | StartFailed | LogLine | Finished
+
+
+def pack(message: Message) -> bytes:
+    """A message as bytes."""
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body
+
+
+async def receive(reader: asyncio.StreamReader) -> Message | None:
+    """The next message; ``None`` when the other end is gone, even in the middle of one."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        message: Message = pickle.loads(await reader.readexactly(length))  # noqa: S301 - see the module's first lines
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return message

@@ -1,0 +1,159 @@
+"""A pipeline that does what each row tells it to, for tests of the engine: importable by worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from omnidetective.config import Config
+from omnidetective.errors import ConfigError
+from omnidetective.records import (
+    CaptionRecord,
+    FailureDetail,
+    FailureRecord,
+    InputRow,
+    MediaFacts,
+    ModelUsage,
+    Provenance,
+    Quality,
+    Usage,
+)
+
+log = logging.getLogger("omnidetective.tests")
+
+
+class RowDriven:
+    """``do`` of a row says what happens: ``sleep``, ``fail``, ``raise``, ``kill`` … with ``seconds``.
+
+    ``mark`` names a file to which one byte is added each time the clip is begun.
+    """
+
+    def __init__(self, base_dir: Path) -> None:
+        self.base_dir = base_dir
+        self.in_flight = 0
+
+    async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
+        if isinstance(mark := row.raw.get("mark"), str):
+            with Path(mark).open("ab") as file:
+                file.write(b"x")
+        self.in_flight += 1
+        try:
+            return await self._do(row)
+        finally:
+            self.in_flight -= 1
+
+    async def aclose(self) -> None:
+        pass
+
+    async def _do(self, row: InputRow) -> CaptionRecord | FailureRecord:
+        seconds = float(str(row.raw.get("seconds", 0)))
+        match row.raw.get("do"):
+            case "sleep":
+                await asyncio.sleep(seconds)
+            case "fail":
+                return failure_of(row)
+            case "fail_once" if not Path(str(row.raw["seen"])).exists():
+                Path(str(row.raw["seen"])).touch()
+                return failure_of(row)
+            case "raise":
+                raise ValueError("a fault in the pipeline")
+            case "cancel":
+                raise asyncio.CancelledError
+            case "sys_exit":
+                sys.exit(3)
+            case "exit":
+                os._exit(3)
+            case "kill":
+                await asyncio.sleep(seconds)
+                os.kill(os.getpid(), signal.SIGKILL)
+                await asyncio.sleep(60)
+            case "segfault":
+                ctypes.string_at(0)
+            case "kill_unless_alone":
+                await asyncio.sleep(seconds)
+                if self.in_flight > 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            case "block":
+                time.sleep(seconds)
+            case "wrong_id":
+                return record_of(row).model_copy(update={"id": "another"})
+            case "nothing":
+                return None  # type: ignore[return-value]
+            case "surrogate":
+                return record_of(row).model_copy(update={"caption": "\ud800"})
+            case "log":
+                await asyncio.to_thread(log.warning, "from a thread: %s", "esc \x1b[31m")
+            case "unknown_cost":
+                return record_of(row).model_copy(update={"usage": Usage(calls=1, prompt_tokens=10, cost_usd=None)})
+        return record_of(row)
+
+
+def record_of(row: InputRow) -> CaptionRecord:
+    usage = ModelUsage(calls=2, prompt_tokens=100, completion_tokens=10)
+    return CaptionRecord(
+        id=row.id,
+        outcome="accepted",
+        input=row.raw,
+        media=MediaFacts(path=row.media, sha256="0" * 64, modality="video", has_audio=True, has_video=True),
+        caption=f"A caption of {row.id}.",
+        quality=Quality(verdict="accepted"),
+        usage=Usage(**usage.model_dump(exclude={"cost_usd"}), by_model={"fake:model": usage}),
+        provenance=Provenance(
+            omnidetective="0",
+            workflow="fake",
+            models={},
+            config_sha="0",
+            prompts={},
+            started_at="2026-01-01T00:00:00Z",
+            seconds=0.0,
+            stages={},
+        ),
+    )
+
+
+def failure_of(row: InputRow) -> FailureRecord:
+    return FailureRecord(
+        id=row.id,
+        outcome="provider_error",
+        error=FailureDetail(
+            type="TransientError",
+            message="the server is busy",
+            stage="investigate",
+            attempts=5,
+            reason="transient",
+            retryable=True,
+        ),
+        input=row.raw,
+        line_number=row.line_number,
+    )
+
+
+def create(config: Config, base_dir: Path) -> RowDriven:
+    return RowDriven(base_dir)
+
+
+def refuse(config: Config, base_dir: Path) -> RowDriven:
+    raise ConfigError("no such stage: dance", hint="known: investigate")
+
+
+def broken(config: Config, base_dir: Path) -> RowDriven:
+    raise KeyError("oops")
+
+
+def die_at_start(config: Config, base_dir: Path) -> RowDriven:
+    os._exit(7)
+
+
+class _TellBaseDir(RowDriven):
+    async def process(self, row: InputRow) -> CaptionRecord:
+        return record_of(row).model_copy(update={"caption": str(self.base_dir)})
+
+
+def tell_base_dir(config: Config, base_dir: Path) -> RowDriven:
+    return _TellBaseDir(base_dir)

@@ -31,8 +31,8 @@ from omnidetective.observers.registry import Unavailable
 from omnidetective.records import Attribute, Observation
 from omnidetective.settings import InvestigateSettings
 
-_GONE_FOR_GOOD = frozenset({"auth", "quota", "missing_model", "no_audio", "no_video", "no_weights", "not_installed"})
-"""Reasons after which asking the same observer anything else about this clip cannot help."""
+_GONE_FOR_GOOD = frozenset({"AuthError", "QuotaError", "MissingModelError", "ObserverUnavailableError"})
+"""Errors after which asking the same observer anything else about this clip cannot help."""
 _FAILURES_TO_GIVE_UP = 2
 _FRUITLESS_TURNS = 4
 """Turns in a row that put no new question, after which the detective has to conclude."""
@@ -201,7 +201,7 @@ def _learn(observation: Observation, inquiry: Inquiry, progress: _Progress, obse
         progress.covered.update(inquiry.attributes or observers[name].spec.attributes)
         return
     progress.failures[name] += 1
-    if observation.error.reason in _GONE_FOR_GOOD or progress.failures[name] >= _FAILURES_TO_GIVE_UP:
+    if observation.error.type in _GONE_FOR_GOOD or progress.failures[name] >= _FAILURES_TO_GIVE_UP:
         progress.gone[name] = observation.error.message
 
 

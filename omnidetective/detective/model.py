@@ -157,10 +157,12 @@ class ModelDetective:
         if standing.must_conclude:
             demand = self._demand(standing)
             request = request.model_copy(update={"messages": (*request.messages, demand)})
-            final = await structured(self._model, request, ConclusionArguments, repairs=self._repairs)
+            final = await structured(
+                self._model, request, ConclusionArguments, repairs=self._repairs, prompts=self._prompts
+            )
             self._say(final.reply.text)
             return conclusion(final.value, case)
-        answer = await structured(self._model, request, TurnArguments, repairs=self._repairs)
+        answer = await structured(self._model, request, TurnArguments, repairs=self._repairs, prompts=self._prompts)
         self._say(answer.reply.text)
         return turn_from_arguments(answer.value, case)
 

@@ -1,0 +1,1 @@
+"""Chat models: providers, structured output, the retry layer, usage and cost."""

@@ -1,0 +1,145 @@
+"""Requests in the OpenAI chat-completions form, as the bytes of the body. Pure: no network, no files.
+
+Media are joined in as ready base64 at the end, so a megabyte of sound is neither scanned nor escaped by the JSON
+encoder. Sources: OpenAI and vLLM ``input_audio`` takes bare base64, DashScope a ``data:;base64,`` URL
+(https://help.aliyun.com/en/model-studio/qwen-omni); DashScope takes frames as ``{"type": "video", "video": […]}``,
+vLLM as a ``data:video/jpeg;base64,…,…`` URL (vllm.multimodal).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omnidetective.llm.base import Capabilities
+from omnidetective.llm.json_schema import is_strict
+from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Message, Part, TextPart, VideoPart
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A string of the body that is ``prefix`` and base64 pieces joined by commas."""
+
+    prefix: str
+    pieces: tuple[bytes, ...]
+
+
+def to_body(
+    request: ChatRequest,
+    *,
+    model: str,
+    capabilities: Capabilities,
+    parameters: Mapping[str, Any] | None = None,
+    stream: bool = False,
+) -> bytes:
+    """The body of ``POST /chat/completions``.
+
+    Args:
+        parameters: extra fields of every request to this model; what the request itself says is stronger.
+    """
+    body: dict[str, Any] = {**(parameters or {}), "model": model}
+    body["messages"] = [_message(message, capabilities) for message in request.messages]
+    body.update(_options(request, capabilities))
+    if stream:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    return _serialise(body)
+
+
+def _options(request: ChatRequest, can: Capabilities) -> Iterator[tuple[str, Any]]:
+    if request.tools:
+        yield (
+            "tools",
+            [
+                {
+                    "type": "function",
+                    "function": {"name": t.name, "description": t.description, "parameters": t.parameters},
+                }
+                for t in request.tools
+            ],
+        )
+    if request.output is not None:
+        schema = request.output.json_schema
+        described = {"name": request.output.name, "schema": schema, "strict": is_strict(schema)}
+        yield "response_format", {"type": "json_schema", "json_schema": described}
+    elif request.json_object:
+        yield "response_format", {"type": "json_object"}
+    if request.temperature is not None and can.sampling:
+        yield "temperature", request.temperature
+    if request.seed is not None and can.sampling:
+        yield "seed", request.seed
+    if request.max_tokens is not None:
+        yield "max_completion_tokens" if can.max_completion_tokens else "max_tokens", request.max_tokens
+
+
+def _message(message: Message, can: Capabilities) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role}
+    if message.role in ("assistant", "tool", "system") or not _has_media(message.parts):
+        # Plain strings are understood everywhere, lists of text parts are not.
+        wire["content"] = message.text
+    else:
+        wire["content"] = [item for part in message.parts for item in _part(part, can)]
+    if message.tool_calls:
+        wire["content"] = message.text or None
+        wire["tool_calls"] = [call.model_dump() for call in message.tool_calls]
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _has_media(parts: Iterable[Part]) -> bool:
+    return any(not isinstance(part, TextPart) for part in parts)
+
+
+def _part(part: Part, can: Capabilities) -> Iterator[dict[str, Any]]:
+    if isinstance(part, TextPart):
+        yield {"type": "text", "text": part.text}
+    elif isinstance(part, ImagePart):
+        yield {"type": "image_url", "image_url": {"url": _image(part)}}
+    elif isinstance(part, AudioPart):
+        prefix = "data:;base64," if can.data_url_audio else ""
+        yield {
+            "type": "input_audio",
+            "input_audio": {"data": _Encoded(prefix, (part.base64,)), "format": part.format},
+        }
+    elif isinstance(part, FramesPart):
+        yield from _frames(part, can)
+    elif isinstance(part, VideoPart):
+        prefix = "data:;base64," if can.data_url_audio else "data:video/mp4;base64,"
+        yield {"type": "video_url", "video_url": {"url": _Encoded(prefix, (part.base64,))}}
+
+
+def _frames(part: FramesPart, can: Capabilities) -> Iterator[dict[str, Any]]:
+    if not can.frames:
+        for frame in part.frames:
+            yield {"type": "image_url", "image_url": {"url": _image(frame)}}
+    elif can.frames_as == "jpeg_url":
+        pieces = tuple(frame.base64 for frame in part.frames)
+        yield {"type": "video_url", "video_url": {"url": _Encoded("data:video/jpeg;base64,", pieces)}}
+    else:
+        yield {"type": "video", "video": [_image(frame) for frame in part.frames], "fps": part.fps}
+
+
+def _image(part: ImagePart) -> _Encoded:
+    return _Encoded("data:image/jpeg;base64,", (part.base64,))
+
+
+def _serialise(body: Mapping[str, Any]) -> bytes:
+    # The mark is drawn anew for every body, so no text can hold it.
+    mark = f"<{secrets.token_hex(16)}>"
+    found: list[_Encoded] = []
+
+    def place(value: object) -> str:
+        if not isinstance(value, _Encoded):
+            raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
+        found.append(value)
+        return mark
+
+    pieces = json.dumps(body, default=place, allow_nan=False).encode("ascii").split(mark.encode("ascii"))
+    joined = [pieces[0]]
+    for encoded, rest in zip(found, pieces[1:], strict=True):
+        joined += [encoded.prefix.encode("ascii"), b",".join(encoded.pieces), rest]
+    return b"".join(joined)

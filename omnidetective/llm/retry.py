@@ -1,0 +1,147 @@
+"""The one retry layer. The SDKs' own retries are off; nothing else in the program repeats a call.
+
+Rate limits and transient errors are tried again, nothing else is. ``Retry-After`` is obeyed; without it the wait grows
+exponentially, with jitter. Both the number of attempts and the wall time are capped, and every wait is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from omnidetective.errors import ProviderError, RateLimitError, TransientError
+from omnidetective.llm.base import Capabilities, ChatModel
+from omnidetective.llm.messages import ChatReply, ChatRequest
+from omnidetective.settings import RetrySettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """Time and chance, replaceable in tests."""
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    now: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = random.random
+
+
+_REAL = Clockwork()
+
+
+async def with_retries(
+    name: str,
+    attempt: Callable[[], Awaitable[T]],
+    settings: RetrySettings,
+    *,
+    clockwork: Clockwork = _REAL,
+) -> T:
+    """Makes a call until it is answered, fails for good, or a cap is reached.
+
+    Args:
+        name: ``provider:model``, for the log.
+        attempt: makes the call once.
+
+    Raises:
+        ProviderError: of the last attempt, with ``attempts`` filled in.
+    """
+    started = clockwork.now()
+
+    def left_s() -> float:
+        return settings.total_s - (clockwork.now() - started)
+
+    def wait(state: RetryCallState) -> float:
+        return _wait_s(_error(state), state.attempt_number, settings, clockwork.random())
+
+    def stop(state: RetryCallState) -> bool:
+        return state.attempt_number >= settings.attempts or state.upcoming_sleep >= left_s()
+
+    def tell(state: RetryCallState) -> None:
+        error = _error(state)
+        log.warning(
+            "%s: %s; attempt %d of %d, waiting %.1f s",
+            name,
+            error.reason,
+            state.attempt_number,
+            settings.attempts,
+            state.upcoming_sleep,
+        )
+
+    retrying = AsyncRetrying(
+        sleep=clockwork.sleep,
+        wait=wait,
+        stop=stop,
+        retry=retry_if_exception_type((RateLimitError, TransientError)),
+        before_sleep=tell,
+        reraise=True,
+    )
+
+    async def once() -> T:
+        return await _within(min(settings.call_timeout_s, max(left_s(), 0.001)), attempt)
+
+    try:
+        return await retrying(once)
+    except ProviderError as error:
+        error.attempts = max(error.attempts, retrying.statistics.get("attempt_number", 1))
+        if error.attempts > 1:
+            log.warning("%s: %s; giving up after %d attempts", name, error.reason, error.attempts)
+        raise
+
+
+async def _within(limit_s: float, attempt: Callable[[], Awaitable[T]]) -> T:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await attempt()
+    except TimeoutError as error:
+        raise TransientError(
+            f"no answer within {limit_s:g} s", reason="timeout", hint="raise retry.call_timeout_s"
+        ) from error
+
+
+def _wait_s(error: ProviderError, attempt_number: int, settings: RetrySettings, chance: float) -> float:
+    if error.retry_after_s is not None:
+        # Never sooner than asked; a little later, so that all who were asked the same do not come back together.
+        return error.retry_after_s + chance * min(1.0, 0.1 * error.retry_after_s)
+    ceiling = min(settings.max_wait_s, settings.first_wait_s * 2.0 ** (attempt_number - 1))
+    return ceiling * (0.5 + 0.5 * chance)
+
+
+def _error(state: RetryCallState) -> ProviderError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, ProviderError), "only provider errors are tried again"
+    return error
+
+
+class Retried:
+    """A chat model whose calls are tried again."""
+
+    def __init__(self, inner: ChatModel, settings: RetrySettings, *, clockwork: Clockwork = _REAL) -> None:
+        self.inner = inner
+        self._settings = settings
+        self._clockwork = clockwork
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.inner.capabilities
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """See :class:`~omnidetective.llm.base.ChatModel`; errors carry the number of attempts."""
+        return await with_retries(
+            self.name, lambda: self.inner.complete(request), self._settings, clockwork=self._clockwork
+        )
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()

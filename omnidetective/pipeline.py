@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pydantic import JsonValue
+
 import omnidetective
 from omnidetective.case import Case
 from omnidetective.config import Config
@@ -215,7 +217,7 @@ class Pipeline:
         return CaptionRecord(
             id=case.row.id,
             outcome=outcome,
-            input=case.row.raw,
+            input=handed_through(case.row),
             media=case.clip.facts,
             caption=case.caption,
             events=case.events,
@@ -268,9 +270,17 @@ def failure(
             retryable=error.retryable,
             hint=error.hint,
         ),
-        input=row.raw,
+        input=handed_through(row),
         line_number=row.line_number,
     )
+
+
+def handed_through(row: InputRow) -> dict[str, JsonValue]:
+    """The row as the record keeps it: untouched, except that media which came inside it are not repeated."""
+    if not row.media.startswith("data:"):
+        return row.raw
+    kind = row.media.partition(",")[0]
+    return {key: f"{kind},…" if value == row.media else value for key, value in row.raw.items()}
 
 
 def _stages(config: Config) -> tuple[Stage, ...]:

@@ -93,8 +93,9 @@ class Usage(ModelUsage):
 
 
 class ObservationError(Sparse):
-    """Why an observer gave no answer."""
+    """Why an observer gave no answer: the class of the error, its stable code, and what it says."""
 
+    type: str
     reason: str
     message: str
 

@@ -123,7 +123,7 @@ def failed_observation(spec: ObserverSpec, question: str, span: Span | None, err
         kind=spec.kind,
         question=question,
         span=span,
-        error=ObservationError(reason=reason, message=message[:500]),
+        error=ObservationError(type=type(error).__name__, reason=reason, message=message[:500]),
     )
 
 

@@ -1,0 +1,170 @@
+"""How the decoder's parent and child talk: typed requests and replies, and their framing. Standard library only.
+
+A message is two big-endian 32-bit lengths, a JSON header and raw bytes. Nothing is ever unpickled: a decoder that a
+hostile file took over could send anything. One request goes in; any number of replies come out, the last of which is
+``Done``, ``Failed`` or ``Probe``.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+_LENGTHS = struct.Struct(">II")
+_MAX_HEADER_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """Say what the file holds. Answered by ``Probe``. ``still``: take an animated image for its first picture."""
+
+    path: str
+    timeout_s: float
+    still: bool = False
+    op: Literal["probe"] = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class FramesRequest:
+    """The pictures shown at ``times_s`` (ascending). Answered by a ``Picture`` for each, then ``Done``.
+
+    ``video_index`` is ``None`` for a still image. ``gray`` asks for raw luma bytes, row by row, in place of JPEG.
+    ``columns`` set asks for one JPEG with all pictures in a grid, each with its time drawn in.
+    """
+
+    path: str
+    timeout_s: float
+    video_index: int | None
+    start_s: float
+    times_s: tuple[float, ...]
+    longest_side_px: int
+    quality: int
+    gray: bool = False
+    columns: int | None = None
+    op: Literal["frames"] = "frames"
+
+
+@dataclass(frozen=True, slots=True)
+class AnimationRequest:
+    """An animated image, as an animated PNG without loss. Answered by one ``Picture``, then ``Done``."""
+
+    path: str
+    timeout_s: float
+    op: Literal["animation"] = "animation"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file holds.
+
+    Attributes:
+        kind: ``image`` (one picture), ``animation`` (an animated image that only Pillow reads), or ``streams``.
+        demuxer: the FFmpeg demuxer that reads it; empty for an image.
+        video_index, audio_index: the streams used; ``None`` where there is none that can be decoded. Cover art is none.
+        start_s: time stamp of the clip's time zero in the file.
+        video_end_s, audio_end_s: where the last packet of each ends, in the clip's time, as measured, not as declared.
+        width, height: as displayed: rotation and pixel shape applied.
+        fps: mean frame rate.
+        undecodable: codec of a video stream that is there, and of which no frame could be decoded.
+    """
+
+    kind: Literal["image", "animation", "streams"]
+    demuxer: str = ""
+    video_index: int | None = None
+    audio_index: int | None = None
+    start_s: float = 0.0
+    video_end_s: float = 0.0
+    audio_end_s: float = 0.0
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    undecodable: str | None = None
+    op: Literal["probe"] = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture; its bytes follow the header."""
+
+    width: int
+    height: int
+    op: Literal["picture"] = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The request is answered completely."""
+
+    op: Literal["done"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request cannot be answered; becomes a ``MediaError``. ``fatal``: the child ends after this reply."""
+
+    reason: str
+    message: str
+    hint: str = ""
+    fatal: bool = False
+    op: Literal["failed"] = "failed"
+
+
+Request = ProbeRequest | FramesRequest | AnimationRequest
+Reply = Probe | Picture | Done | Failed
+
+_REQUESTS: dict[str, type[Request]] = {
+    "probe": ProbeRequest,
+    "frames": FramesRequest,
+    "animation": AnimationRequest,
+}
+_REPLIES: dict[str, type[Reply]] = {"probe": Probe, "picture": Picture, "done": Done, "failed": Failed}
+
+
+class WireError(Exception):
+    """The other side sent something that is no message."""
+
+
+def pack(message: Request | Reply, blob: bytes = b"") -> bytes:
+    """A message as bytes."""
+    header = json.dumps(asdict(message)).encode()
+    return _LENGTHS.pack(len(header), len(blob)) + header + blob
+
+
+def read_request(read: Callable[[int], bytes]) -> Request:
+    """Read one request; ``read(n)`` returns exactly ``n`` bytes or raises ``EOFError``."""
+    fields, _ = _read(read, max_blob_bytes=0)
+    if "times_s" in fields:
+        fields["times_s"] = tuple(fields["times_s"])
+    return _REQUESTS[fields["op"]](**fields)
+
+
+def read_reply(read: Callable[[int], bytes], *, max_blob_bytes: int) -> tuple[Reply, bytes]:
+    """Read one reply and its bytes.
+
+    Raises:
+        WireError: what came is no reply.
+        OverflowError: the bytes that follow would be more than ``max_blob_bytes``.
+    """
+    fields, blob = _read(read, max_blob_bytes=max_blob_bytes)
+    try:
+        return _REPLIES[fields["op"]](**fields), blob
+    except (KeyError, TypeError) as error:
+        raise WireError(f"unknown reply: {error}") from error
+
+
+def _read(read: Callable[[int], bytes], *, max_blob_bytes: int) -> tuple[dict[str, Any], bytes]:
+    header_bytes, blob_bytes = _LENGTHS.unpack(read(_LENGTHS.size))
+    if header_bytes > _MAX_HEADER_BYTES:
+        raise WireError(f"a header of {header_bytes} bytes")
+    try:
+        fields = json.loads(read(header_bytes))
+    except ValueError as error:
+        raise WireError(f"a header that is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise WireError("a header that is no object")
+    if blob_bytes > max_blob_bytes:
+        raise OverflowError(f"{blob_bytes} bytes")
+    return fields, read(blob_bytes)

@@ -1,0 +1,86 @@
+"""The whole pipeline against a server that nobody here wrote: llama.cpp with a model too small to reason.
+
+Whatever it answers, the clip ends in a record or in a clear failure, and soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from e2e.media_files import video
+from servers.llama import llama_server
+
+from omnidetective.config import Config, load_config
+from omnidetective.pipeline import Pipeline
+from omnidetective.records import CaptionRecord, FailureRecord
+from omnidetective.rows import parse_row
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[str]:
+    with llama_server() as base_url:
+        yield base_url
+
+
+def config_for(base_url: str, folder: Path, capabilities: dict[str, Any], settings: dict[str, Any]) -> Config:
+    file = folder / "set.yaml"
+    model = {
+        "provider": "openai",
+        "dialect": "vllm",
+        "base_url": base_url,
+        "capabilities": capabilities,
+        "parameters": {"temperature": 0.0, "max_tokens": 200},
+    }
+    content = {
+        "name": "llama",
+        "description": "a real server",
+        "models": {"served": model},
+        "roles": {"detective": "served"},
+        "settings": {
+            "observers": {name: {"enabled": False} for name in ("asr", "ocr", "sound")},
+            "retry": {"repairs": 1, "call_timeout_s": 60},
+            **settings,
+        },
+    }
+    file.write_text(yaml.safe_dump(content))
+    return load_config(options={"models": str(file)}, environ={})
+
+
+@pytest.mark.parametrize(
+    "capabilities",
+    [
+        {"tools": True, "json_schema": True},
+        {"tools": False, "json_schema": True},
+        {"tools": False, "json_schema": False, "json_object": True},
+        {"tools": False, "json_schema": False, "json_object": False},
+    ],
+    ids=["functions", "json_schema", "json_object", "prompt alone"],
+)
+async def test_whatever_it_answers_the_clip_ends_well_or_clearly(
+    llama: str, tmp_path: Path, capabilities: dict[str, Any]
+) -> None:
+    clip = video(tmp_path / "clip.mp4", seconds=2)
+    config = config_for(llama, tmp_path, capabilities, {"investigate": {"inquiries": 2}})
+    async with asyncio.timeout(150), Pipeline.from_config(config, base_dir=tmp_path) as pipeline:
+        result = await pipeline.process(parse_row({"id": "clip", "video": clip.name}))
+    assert result.usage is not None
+    assert result.usage.calls > 0
+    assert result.usage.prompt_tokens > 0
+    if isinstance(result, CaptionRecord):
+        assert result.caption.strip()
+        assert any(observation.error is None for observation in result.observations or ())
+        for event in result.events or ():
+            assert event.start_s is None or 0 <= event.start_s < 2
+    else:
+        assert isinstance(result, FailureRecord)
+        assert result.outcome in ("provider_error", "no_candidates")
+        assert result.error.stage == "investigate"
+        assert result.error.message
+        assert result.error.reason != "internal"

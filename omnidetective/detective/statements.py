@@ -17,7 +17,7 @@ SURE = 0.7
 """Score from which a finding is stated rather than hedged."""
 _SAME_CARD_S = 1.0
 _GOES_ON_S = 2.0
-_SILENCE_S = 1.0
+_SILENCE_S = 2.0
 _SPEECH_SOUNDS = frozenset(
     {"speech", "male speech, man speaking", "female speech, woman speaking", "child speech, kid speaking",
      "conversation", "narration, monologue", "babbling", "speech synthesizer"}

@@ -36,7 +36,9 @@ params.model.path = sys.argv[1]
 params.n_ctx = 4096
 params.n_parallel = 2
 params.n_predict = 256
-params.cpuparams.n_threads = 2
+# One thread each: two that wait for each other crawl where something else runs on the machine.
+params.cpuparams.n_threads = 1
+params.cpuparams_batch.n_threads = 1
 params.warmup = False
 params.verbosity = 0
 params.port = 0

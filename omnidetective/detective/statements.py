@@ -16,6 +16,7 @@ from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, Spee
 SURE = 0.7
 """Score from which a finding is stated rather than hedged."""
 _SAME_CARD_S = 1.0
+_TOGETHER_S = 0.3
 _GOES_ON_S = 2.0
 _SILENCE_S = 2.0
 _SPEECH_SOUNDS = frozenset(
@@ -26,6 +27,14 @@ _NO_SOUND_OF_ITS_OWN = frozenset(
     {"silence", "inside, small room", "inside, large room or hall", "inside, public space",
      "outside, urban or manmade", "outside, rural or natural", "sound effect", "field recording"}
 )  # fmt: skip
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def number_name(number: int) -> str:
+    """A small number as a word."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +62,12 @@ def cuts(case: Case) -> Iterator[Statement]:
 
 
 def texts(case: Case) -> Iterator[Statement]:
-    """The text on screen. Cards that appear at the same moment in the same place make one statement."""
-    for card, evidence in _cards(case):
-        where = _place(card.box)
-        verb = "is shown" if card.score is None or card.score >= SURE else "seems to be shown"
-        yield Statement(card.start_s, card.end_s, f"the text “{card.text}” {verb}{where}", "visual", evidence, order=1)
+    """The text on screen. Lines that appear at the same moment make one statement."""
+    for together in _appearing_together(_cards(case)):
+        cards = [card for card, _ in together]
+        evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
+        ends = [card.end_s for card in cards if card.end_s is not None]
+        yield Statement(cards[0].start_s, max(ends, default=None), _text_clause(cards), "visual", evidence, order=1)
 
 
 def speech(case: Case) -> Iterator[Statement]:
@@ -100,6 +110,38 @@ def silences(case: Case) -> Iterator[Statement]:
             if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
                 clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
                 yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+
+
+def _text_clause(cards: list[TextCard]) -> str:
+    sure = all(card.score is None or card.score >= SURE for card in cards)
+    boxes = [card.box for card in cards if card.box is not None]
+    where = _place(_around(boxes)) if len(boxes) == len(cards) else ""
+    quoted = ", ".join(f"“{card.text}”" for card in cards)
+    if len(cards) == 1:
+        return f"the text {quoted} {'is' if sure else 'seems to be'} shown{where}"
+    return f"{number_name(len(cards))} lines of text {'are' if sure else 'seem to be'} shown{where}: {quoted}"
+
+
+def _appearing_together(
+    cards: Iterable[tuple[TextCard, tuple[str, ...]]],
+) -> Iterator[list[tuple[TextCard, tuple[str, ...]]]]:
+    """Lines that come at the same moment, in order of reading."""
+    group: list[tuple[TextCard, tuple[str, ...]]] = []
+    for item in cards:
+        start_s, before_s = item[0].start_s, group[0][0].start_s if group else None
+        if group and (start_s is None or before_s is None or start_s - before_s <= _TOGETHER_S):
+            group.append(item)
+            continue
+        if group:
+            yield group
+        group = [item]
+    if group:
+        yield group
+
+
+def _around(boxes: list[tuple[float, float, float, float]]) -> tuple[float, float, float, float]:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def _cards(case: Case) -> tuple[tuple[TextCard, tuple[str, ...]], ...]:

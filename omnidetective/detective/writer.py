@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from omnidetective.case import Case
-from omnidetective.detective.statements import Statement, cuts, joined, silences, sounds, speech, texts
+from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence
 from omnidetective.records import Event
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +46,13 @@ def _whole(case: Case) -> Iterator[Statement]:
     shots = next(iter(case.evidence(ShotEvidence)), None)
     if facts.modality == "image":
         ids = tuple(o.id for o in case.answers[:1])
-        yield Statement(None, None, f"the {_format(facts.width, facts.height)}picture is a still image", "visual", ids)
+        yield Statement(None, None, f"this is a {_format(facts.width, facts.height)}still image", "visual", ids)
         return
     length = _seconds(facts.duration_s or 0.0)
     if facts.has_video and shots is not None:
         observation, evidence = shots
         count = len(evidence.shots)
-        number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-        form = "a single shot" if count == 1 else f"{number} shots"
+        form = "a single shot" if count == 1 else f"{number_name(count)} shots"
         still = ", in which nothing moves" if evidence.still else ""
         kind = f"{_format(facts.width, facts.height)}video"
         yield Statement(None, None, f"this {length} {kind} is made of {form}{still}", "visual", (observation.id,))

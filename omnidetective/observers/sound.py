@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -22,8 +22,8 @@ _MOST_LISTED = 40
 class SoundSettings(ObserverSettings):
     """Settings of `sound`."""
 
-    classify: Literal["auto", "on", "off"] = "auto"
-    """Tell kinds of sound apart: `auto` where the classifier is installed, `on` to insist on it."""
+    classify: bool | None = None
+    """Tell kinds of sound apart: unset, where the classifier is installed; `true` to insist on it."""
     silent_below_db: float = Field(default=-50.0, lt=0)
     """What counts as silent, in dB of full scale."""
     min_silence_s: float = Field(default=0.5, gt=0)
@@ -50,13 +50,13 @@ class Sound:
         assert isinstance(settings, SoundSettings)
         self._settings = settings
         self._threads = threads_for(context.settings.num_workers)
-        self._classifies = settings.classify != "off"
+        self._classifies = settings.classify is not False
         if self._classifies:
             try:
                 require_packages(*sounds.PACKAGES)
                 find(sounds.WEIGHTS)
             except ObserverUnavailableError:
-                if settings.classify == "on":
+                if settings.classify:
                     raise
                 self._classifies = False
 

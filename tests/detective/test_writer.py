@@ -116,9 +116,7 @@ def test_an_image_has_no_anchor_and_no_times() -> None:
     card = TextCard(text="OPEN DAILY", box=(0.0, 0.7, 0.3, 0.95), score=0.98)
     case = make_case(seen_by("ocr", TextEvidence(cards=(card,), frames_read=1)), modality="image")
     account = write(case)
-    assert (
-        account.caption == "The landscape picture is a still image. The text “OPEN DAILY” is shown in the lower left."
-    )
+    assert account.caption == "This is a landscape still image. The text “OPEN DAILY” is shown in the lower left."
     assert all(event.start_s is None for event in account.events)
 
 

@@ -18,7 +18,9 @@ def video(path: Path, *, seconds: float = 2.0, size: str = "160x90", rate: int =
     inputs = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}"]
     if sound:
         inputs += ["-f", "lavfi", "-i", "sine=frequency=440"]
-    ffmpeg(*inputs, "-t", str(seconds), "-pix_fmt", "yuv444p" if _odd(size) else "yuv420p", str(path))
+    # testsrc2 itself draws even sizes only.
+    shape = ["-vf", f"scale={size.replace('x', ':')},setsar=1", "-pix_fmt", "yuv444p" if _odd(size) else "yuv420p"]
+    ffmpeg(*inputs, "-t", str(seconds), *shape, str(path))
     return path
 
 

@@ -13,13 +13,10 @@ import pytest
 from e2e.media_files import rotated, tone, truncated, video
 
 LOCAL = [
-    "--set",
-    "observers.asr.enabled=false",
-    "--set",
-    "observers.ocr.enabled=false",
-    "--set",
-    "observers.sound.classify=off",
-]
+    "--set", "observers.asr.enabled=false",
+    "--set", "observers.ocr.enabled=false",
+    "--set", "observers.sound.classify=false",
+]  # fmt: skip
 
 
 def run(
@@ -30,7 +27,8 @@ def run(
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
     done = subprocess.run(
-        [sys.executable, "-m", "omnidetective", "run", "--input", str(source), "--output", str(output), *LOCAL, *options],
+        [sys.executable, "-m", "omnidetective", "run",
+         "--input", str(source), "--output", str(output), *LOCAL, *options],
         capture_output=True, text=True, timeout=240, env=env, cwd=folder, check=False,
     )  # fmt: skip
     failures = folder / "out.failures.jsonl"
@@ -105,7 +103,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], d
 def test_what_cannot_be_used_is_a_failure_line_that_says_why(
     results: tuple[dict[str, Any], dict[str, Any], Any], clip: str, reason: str, told: str
 ) -> None:
-    records, failures, done = results
+    records, failures, _ = results
     failure = failures[clip]
     assert failure["outcome"] == "invalid_media"
     assert failure["error"]["reason"] == reason

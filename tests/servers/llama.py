@@ -1,7 +1,8 @@
 """A real OpenAI-compatible server that nobody here wrote: llama.cpp (package xllamacpp) with SmolLM2-135M-Instruct.
 
 It runs in a process of its own, on 127.0.0.1; `omnidetective weights pull smollm2-135m` fetches the model. So small a
-model proves the protocol; it cannot reason. ``response_format`` json_schema is enforced; ``tools`` are silently ignored.
+model proves the protocol; it cannot reason. ``response_format`` json_schema is enforced;
+``tools`` are silently ignored.
 
 Use it as a fixture::
 

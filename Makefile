@@ -33,6 +33,10 @@ $(VENV)/.weights: $(VENV)/.user configs/weights.yaml
 	@$(BIN)/omnidetective weights pull $(CAST)
 	@touch $@
 
+$(VENV)/.test-weights: $(VENV)/.weights
+	@$(BIN)/omnidetective weights pull smollm2-135m
+	@touch $@
+
 # -- for users ---------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and show the captions
@@ -41,14 +45,13 @@ demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and sh
 
 # -- for developers ----------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.dev $(VENV)/.weights ## Run the tests
+test: $(VENV)/.dev $(VENV)/.test-weights ## Run the tests
 	@$(BIN)/python -m pytest -n 2
 
-test-integration: $(VENV)/.dev $(VENV)/.weights ## Run the slow tests too: real servers, long files
-	@$(BIN)/omnidetective weights pull smollm2-135m
+test-integration: $(VENV)/.dev $(VENV)/.test-weights ## Run the slow tests too: real servers, long files
 	@$(BIN)/python -m pytest -n 2 -m 'integration or not integration'
 
-check: $(VENV)/.dev $(VENV)/.weights ## Everything that CI checks: style, types, import rules, tests
+check: $(VENV)/.dev $(VENV)/.test-weights ## Everything that CI checks: style, types, import rules, tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -71,7 +74,7 @@ wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean 
 	@sh scripts/wheel_demo.sh $(BIN)/python
 
 constraints: ## Pin what is installed now
-	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+	@(echo "# The versions that everything here is tested with; \`make constraints\` writes them."; $(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools) > constraints.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) dist build out.jsonl out.failures.jsonl .pytest_cache .mypy_cache .ruff_cache

@@ -17,6 +17,7 @@ SURE = 0.7
 """Score from which a finding is stated rather than hedged."""
 _SAME_CARD_S = 1.0
 _TOGETHER_S = 0.3
+_SAME_MOMENT_S = 0.15
 _GOES_ON_S = 2.0
 _SILENCE_S = 2.0
 _SPEECH_SOUNDS = frozenset(
@@ -63,11 +64,13 @@ def cuts(case: Case) -> Iterator[Statement]:
 
 def texts(case: Case) -> Iterator[Statement]:
     """The text on screen. Lines that appear at the same moment make one statement."""
+    cut_times = [cut.time_s for _, shots in case.evidence(ShotEvidence) for cut in shots.cuts]
     for together in _appearing_together(_cards(case)):
         cards = [card for card, _ in together]
         evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
         ends = [card.end_s for card in cards if card.end_s is not None]
-        yield Statement(cards[0].start_s, max(ends, default=None), _text_clause(cards), "visual", evidence, order=1)
+        start_s = _at_cut(cards[0].start_s, cut_times)
+        yield Statement(start_s, max(ends, default=None), _text_clause(cards), "visual", evidence, order=1)
 
 
 def speech(case: Case) -> Iterator[Statement]:
@@ -110,6 +113,13 @@ def silences(case: Case) -> Iterator[Statement]:
             if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
                 clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
                 yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+
+
+def _at_cut(start_s: float | None, cut_times: list[float]) -> float | None:
+    """The time of a cut that text came with: cuts are measured to the frame, the coming of text nearly so."""
+    if start_s is None:
+        return None
+    return next((t for t in cut_times if abs(t - start_s) <= _SAME_MOMENT_S), start_s)
 
 
 def _text_clause(cards: list[TextCard]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from omnidetective.embedded.sounds import PATCH_HOP_S, PATCH_S
-from omnidetective.evidence import SoundEvent
+from omnidetective.evidence import SoundEvent, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,7 @@ _GOES_ON_AT = 0.25
 _LEAST_MEAN = 0.4
 _ALONE_AT = 0.75
 """A sound that fills only one patch has to be this sure."""
+_SHORTEST_S = 0.2
 _BRIDGED_PATCHES = 2
 """A gap of so few patches does not end an event."""
 _NO_EVENT = frozenset({"silence"})
@@ -72,3 +73,23 @@ def _runs(row: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
             yield first, last
         if patch is not None:
             first = last = int(patch)
+
+
+def without_silence(events: Iterable[SoundEvent], silent: Sequence[Span]) -> tuple[SoundEvent, ...]:
+    """The events where there is sound: cut at silences, whose edges are measured more finely than a patch.
+
+    An event inside a silence goes: noise far below hearing has a spectrum too.
+    """
+    found: list[SoundEvent] = []
+    for event in events:
+        at_s = event.start_s
+        for span in (*silent, Span(start_s=event.end_s, end_s=event.end_s + 1.0)):
+            if span.end_s <= at_s:
+                continue
+            end_s = min(span.start_s, event.end_s)
+            if end_s - at_s >= min(_SHORTEST_S, event.end_s - event.start_s):
+                found.append(event.model_copy(update={"start_s": round(at_s, 2), "end_s": round(end_s, 2)}))
+            at_s = max(at_s, span.end_s)
+            if at_s >= event.end_s:
+                break
+    return tuple(sorted(found, key=lambda event: (event.start_s, -event.score, event.label)))

@@ -1,40 +1,63 @@
-"""Instrument: what is said, word for word, when, and in which language."""
+"""Instrument: what is said, and when, by the embedded recogniser or a served one."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import threading
 import time
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Protocol
 
-from pydantic import Field
-
-from omnidetective.embedded import speech, voice
 from omnidetective.embedded.inference import infer, require_packages, threads_for
+from omnidetective.embedded.speech import SpeechModel
+from omnidetective.embedded.voice import PACKAGES, find_voice
 from omnidetective.embedded.weights import find
-from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
-from omnidetective.llm.messages import AudioPart
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
+from omnidetective.observers.instrument import span_of, time_to_answer_s, times
+from omnidetective.observers.served_asr import ServedRecogniser
 from omnidetective.records import Observation
 
-_FAR_FROM_VOICE_S = 0.5
+_PIECE_S = 600.0
+"""What is held in memory at a time."""
+_LEAST_PIECE_S = 1.0
+_BEFORE_VOICE_S = 0.15
+_UNHEARD_S = 0.5
 
 
 class AsrSettings(ObserverSettings):
     """Settings of `asr`."""
 
     engine: Literal["auto", "embedded", "openai"] = "auto"
-    """Who listens: `embedded` (Whisper on this CPU), `openai` (the model set's role `asr`), `auto` for the role's model
-    where it is cast, otherwise embedded."""
-    model: Literal["whisper-base", "whisper-tiny.en"] = "whisper-base"
-    """Weights of the embedded engine: see `omnidetective weights list`."""
-    language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
-    """ISO 639-1 code; found out by default."""
+    """Who listens: the embedded recogniser, or the model of the role `asr`; `auto` is that model where there is one."""
+    model: str = "whisper-base"
+    """Weights of the embedded recogniser: see `omnidetective weights list`."""
+    language: str | None = None
+    """Language that is spoken, as an ISO 639-1 code (`en`, `fr`); found out by default."""
+
+
+class Recogniser(Protocol):
+    """Writes down what is said in stretches of voice."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def transcribe(
+        self, clip: Clip, piece: Span, voiced: Sequence[Span] | None, *, deadline: float
+    ) -> tuple[SpeechEvidence, float]:
+        """The speech of a piece in times of the clip, and up to where there was time to listen.
+
+        Args:
+            voiced: where a voice is active; ``None`` where no voice detector is installed.
+            deadline: on ``time.monotonic()``.
+        """
+        ...
 
 
 class Asr:
-    """Transcribes speech, and reports silence as silence."""
+    """Writes down what is said, with times, and says plainly when nobody speaks."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
         name="asr",
@@ -42,111 +65,147 @@ class Asr:
         modalities=("video", "audio"),
         needs="audio",
         description=(
-            "Speech recognition: what is said, verbatim, with times, language and a score, and where a voice is active "
-            "at all. It says plainly when nobody speaks. It knows nothing of who speaks, of tone, or of other sounds."
+            "Transcribes speech word for word with times and language, and measures where a voice is active at all. It "
+            "transcribes everything in the span, whatever is asked. It does not tell who speaks or in which tone, and "
+            "misses words under loud music or noise; ask about a short span to have it listen again."
         ),
-        attributes=("speech", "narrative", "characters"),
+        attributes=("speech", "narrative"),
         settings=AsrSettings,
         role="asr",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, AsrSettings)
-        self._settings = settings
-        self._threads = threads_for(context.settings.num_workers)
-        self._timeout_s = context.settings.investigate.observer_timeout_s
-        is_cast = context.model_set.spec("asr") is not None and not context.cast.is_embedded("asr")
-        self._transcriber = None
-        if settings.engine == "openai" or (settings.engine == "auto" and is_cast):
-            self._transcriber = context.cast.transcriber("asr")
-            return
-        require_packages(*voice.PACKAGES)
-        find(settings.model)
+        self._limit_s = time_to_answer_s(context.settings)
+        played = context.model_set.spec("asr")
+        served = played is not None and played.provider != "embedded"
+        self._recogniser: Recogniser
+        if settings.engine == "openai" or (settings.engine == "auto" and served):
+            self._recogniser = ServedRecogniser(context.cast.transcriber("asr"), language=settings.language)
+            self._gated = all(importlib.util.find_spec(name) is not None for name in PACKAGES)
+        else:
+            require_packages(*PACKAGES)
+            find(settings.model)
+            threads = threads_for(context.settings.num_workers)
+            self._recogniser = EmbeddedRecogniser(settings.model, language=settings.language, threads=threads)
+            self._gated = True
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        offset_s = 0.0 if span is None else span.start_s
-        if self._transcriber is None:
-            evidence = await self._embedded(clip, span, offset_s)
-            model = f"embedded:{self._settings.model}"
-        else:
-            evidence = await self._served(clip, span, offset_s)
-            model = self._transcriber.name
-        return observation(self.spec, question, span, answer=_in_words(evidence), data=evidence, model=model)
+        wanted = span_of(clip, span)
+        deadline = time.monotonic() + self._limit_s
+        segments: list[SpeechSegment] = []
+        voiced: list[Span] = []
+        dropped = 0
+        heard_to_s = wanted.start_s
+        start_s = wanted.start_s
+        while start_s < wanted.end_s:
+            piece = Span(start_s=start_s, end_s=min(start_s + _PIECE_S, wanted.end_s))
+            found = await self._voice(clip, piece) if self._gated else None
+            if found and piece.end_s < wanted.end_s:
+                piece, found = _cut_between_words(piece, found)
+            voiced += found or ()
+            in_time = heard_to_s >= piece.start_s
+            if in_time and found != ():
+                evidence, heard_to_s = await self._recogniser.transcribe(clip, piece, found, deadline=deadline)
+                segments += evidence.segments
+                dropped += evidence.dropped
+            elif in_time:
+                heard_to_s = piece.end_s
+            start_s = piece.end_s
+        evidence = SpeechEvidence(
+            segments=tuple(segments), voiced=tuple(voiced), language=_main_language(segments), dropped=dropped
+        )
+        answer = _describe(evidence, wanted, heard_to_s=heard_to_s, gated=self._gated)
+        return observation(self.spec, question, span, answer=answer, data=evidence, model=self._recogniser.name)
 
-    async def _embedded(self, clip: Clip, span: Span | None, offset_s: float) -> SpeechEvidence:
-        samples = await clip.pcm(span)
+    async def _voice(self, clip: Clip, piece: Span) -> tuple[Span, ...]:
+        samples = await clip.pcm(piece)
+        return await infer(functools.partial(find_voice, samples, offset_s=piece.start_s))
+
+
+class EmbeddedRecogniser:
+    """Whisper on this machine's processor."""
+
+    def __init__(self, weights: str, *, language: str | None, threads: int) -> None:
+        self._weights = weights
+        self._language = language
+        self._threads = threads
+
+    @property
+    def name(self) -> str:
+        return f"embedded:{self._weights}"
+
+    async def transcribe(
+        self, clip: Clip, piece: Span, voiced: Sequence[Span] | None, *, deadline: float
+    ) -> tuple[SpeechEvidence, float]:
+        """See :class:`Recogniser`."""
+        assert voiced is not None, "the voice detector comes with the recogniser"
+        samples = await clip.pcm(piece)
+        folder = find(self._weights)
+        model = await infer(functools.partial(SpeechModel.shared, folder, threads=self._threads))
         stop = threading.Event()
-        deadline = time.monotonic() + 0.9 * self._timeout_s
-
-        def listen() -> SpeechEvidence:
-            voiced = voice.find_voice(samples, offset_s=offset_s)
-            if not voiced:
-                return SpeechEvidence(segments=(), voiced=())
-            model = speech.SpeechModel.shared(find(self._settings.model), threads=self._threads)
-            found = model.transcribe(
-                samples, voiced, language=self._settings.language, offset_s=offset_s, deadline=deadline, stop=stop
-            )
-            return SpeechEvidence(
-                segments=found.segments, voiced=voiced, language=_main_language(found.segments), dropped=found.dropped
-            )
-
         try:
-            return await infer(listen)
+            heard = await infer(
+                functools.partial(
+                    model.transcribe,
+                    samples,
+                    voiced,
+                    language=self._language,
+                    offset_s=piece.start_s,
+                    deadline=deadline,
+                    stop=stop,
+                )
+            )
         finally:
-            # A listening that nobody waits for any more ends at its next stretch.
+            # A caller that has gone away must not keep the thread busy for the rest of a long piece.
             stop.set()
-
-    async def _served(self, clip: Clip, span: Span | None, offset_s: float) -> SpeechEvidence:
-        assert self._transcriber is not None
-        voiced = await self._voiced(clip, span, offset_s)
-        if voiced == ():
-            # Nobody speaks: a paid call could only invent something.
-            return SpeechEvidence(segments=(), voiced=())
-        encoded = await clip.audio(span, format="mp3")
-        part = AudioPart(data=encoded.data, format="mp3", duration_s=encoded.duration_s)
-        heard = await self._transcriber.transcribe(part, language=self._settings.language)
-        shifted = tuple(
-            s.model_copy(update={"start_s": s.start_s + offset_s, "end_s": s.end_s + offset_s}) for s in heard.segments
-        )
-        kept = tuple(s for s in shifted if voiced is None or _near_voice(s, voiced))
-        return heard.model_copy(
-            update={"segments": kept, "voiced": voiced or (), "dropped": heard.dropped + len(shifted) - len(kept)}
-        )
-
-    async def _voiced(self, clip: Clip, span: Span | None, offset_s: float) -> tuple[Span, ...] | None:
-        """Where a voice is active; ``None`` where no detector is installed."""
-        try:
-            require_packages(*voice.PACKAGES)
-        except ObserverUnavailableError:
-            return None
-        samples = await clip.pcm(span)
-        return await infer(lambda: voice.find_voice(samples, offset_s=offset_s))
+        return SpeechEvidence(segments=heard.segments, dropped=heard.dropped), heard.heard_to_s
 
 
-def _near_voice(segment: SpeechSegment, voiced: tuple[Span, ...]) -> bool:
-    return any(
-        segment.start_s < span.end_s + _FAR_FROM_VOICE_S and span.start_s - _FAR_FROM_VOICE_S < segment.end_s
-        for span in voiced
-    )
+def _cut_between_words(piece: Span, voiced: tuple[Span, ...]) -> tuple[Span, tuple[Span, ...]]:
+    """End a piece before a voice that goes on beyond it; the next piece begins with that voice."""
+    last = voiced[-1]
+    if last.end_s < piece.end_s - 0.1 or last.start_s - piece.start_s < _LEAST_PIECE_S:
+        return piece, voiced
+    return Span(start_s=piece.start_s, end_s=last.start_s - _BEFORE_VOICE_S), voiced[:-1]
 
 
-def _main_language(segments: tuple[SpeechSegment, ...]) -> str | None:
-    seconds: dict[str, float] = {}
+def _main_language(segments: Sequence[SpeechSegment]) -> str | None:
+    """The language in which most is said."""
+    amounts: dict[str, float] = {}
     for segment in segments:
         if segment.language is not None:
-            seconds[segment.language] = seconds.get(segment.language, 0.0) + segment.end_s - segment.start_s
-    return max(seconds, key=lambda code: seconds[code]) if seconds else None
+            amounts[segment.language] = amounts.get(segment.language, 0.0) + segment.end_s - segment.start_s
+    return max(amounts, key=lambda code: amounts[code]) if amounts else None
 
 
-def _in_words(evidence: SpeechEvidence) -> str:
-    if not evidence.segments:
-        if evidence.voiced:
-            spans = ", ".join(f"{span.start_s:.1f} to {span.end_s:.1f} s" for span in evidence.voiced)
-            return f"A voice is active from {spans}, but no words could be made out."
-        return "No speech is heard."
-    lines = []
-    for s in evidence.segments:
-        sure = "" if s.score is None else f", score {s.score:.2f}"
-        tongue = "" if s.language is None else f" [{s.language}{sure}]"
-        lines.append(f"{s.start_s:.1f} to {s.end_s:.1f} s{tongue}: “{s.text}”")
+def _describe(evidence: SpeechEvidence, span: Span, *, heard_to_s: float, gated: bool) -> str:
+    where = f"{span.start_s:.2f}–{span.end_s:.2f} s"
+    lines: list[str] = []
+    if evidence.segments:
+        language = f", language {evidence.language}" if evidence.language else ""
+        lines.append(f"Speech in {where}{language}:")
+        for segment in evidence.segments:
+            unsure = f" (score {segment.score:.2f})" if segment.score is not None and segment.score < 0.7 else ""
+            other = f" [{segment.language}]" if segment.language not in (None, evidence.language) else ""
+            lines.append(f"- {segment.start_s:.2f}–{segment.end_s:.2f} s{other}: “{segment.text}”{unsure}")
+    elif evidence.voiced:
+        lines.append(f"No words could be made out in {where}, but a voice is active at {times(evidence.voiced)}.")
+    elif gated:
+        lines.append(f"No speech is heard in {where}: no voice is active anywhere.")
+    else:
+        lines.append(f"No speech is heard in {where}.")
+    if evidence.segments and (unheard := _unheard(evidence)):
+        lines.append(f"A voice is also active at {times(unheard)}, where no words could be made out.")
+    if heard_to_s < span.end_s - 0.01:
+        lines.append(f"The time was up: words were listened to only up to {heard_to_s:.2f} s. Ask about the rest.")
     return "\n".join(lines)
+
+
+def _unheard(evidence: SpeechEvidence) -> list[Span]:
+    return [
+        voice
+        for voice in evidence.voiced
+        if voice.duration_s >= _UNHEARD_S
+        and not any(s.start_s < voice.end_s and voice.start_s < s.end_s for s in evidence.segments)
+    ]

@@ -1,46 +1,64 @@
-"""Instrument: the text on screen, where it stands, and from when to when."""
+"""Instrument: text on screen, read by PP-OCR where the picture changes."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+import functools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from omnidetective.embedded import text
-from omnidetective.embedded.cards import Card, track
+from omnidetective.embedded.changes import largest_change, region, switch_index
 from omnidetective.embedded.inference import infer, require_packages, threads_for
+from omnidetective.embedded.text import PACKAGES, TextLine, TextModel
+from omnidetective.embedded.text_cards import Reading, Track, track_cards
 from omnidetective.evidence import Span, TextCard, TextEvidence
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
+from omnidetective.observers.instrument import luma, span_of, time_to_answer_s
 from omnidetective.records import Observation
 
 if TYPE_CHECKING:
-    from omnidetective.media.clip import GrayFrame
+    import numpy as np
+    from numpy.typing import NDArray
 
-_TILES = 8
-"""A picture is compared in 8 by 8 tiles: a short line of text changes few of them."""
+MODEL = "embedded:pp-ocrv6"
+
+_PIECE_S = 60.0
+"""Length of the pieces in which changes are looked for, so that a long clip does not fill the memory."""
+_GRAY_SIDE_PX = 320
+_CHANGED = 6.0
+"""Mean difference of the most different block from which on a frame is read again; compression noise stays below."""
+_READ_AT_ONCE = 8
+_BOUNDARY_FPS = 25.0
+_BOUNDARY_FRAMES = 32
 
 
 class OcrSettings(ObserverSettings):
     """Settings of `ocr`."""
 
-    fps: float = Field(default=1.0, gt=0)
-    """Frames a second that are looked at; only those that changed are read."""
-    max_frames: int = Field(default=240, ge=1)
-    """Most frames that are looked at; a long clip is looked at less densely."""
-    precision_s: float = Field(default=0.15, gt=0)
-    """How exactly the coming and going of a card is found."""
-    min_score: float = Field(default=0.6, ge=0, le=1)
-    """Lines that are read less surely are left out."""
-    longest_side_px: int = Field(default=1280, ge=64)
-    """Size of the frames that are read."""
-    changed_above: float = Field(default=3.0, ge=0)
-    """Mean change of brightness (0 to 255) in some part of the picture from which a frame counts as changed."""
+    fps: Annotated[float, Field(gt=0, le=30)] = 1.0
+    """Frames a second that are compared with the last one read; only those that differ are read."""
+    max_frames: Annotated[int, Field(ge=1)] = 120
+    """Most frames that are read for one question; where more differ, evenly spread ones are."""
+    longest_side_px: Annotated[int, Field(ge=160)] = 1280
+    """Longest side of the frames that are read; larger ones are made smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A frame that is to be read, and the last moment that was looked at before it."""
+
+    time_s: float
+    since_s: float
 
 
 class Ocr:
-    """Reads text in frames and follows it through time; knows nothing of what it means."""
+    """Reads the text on screen, and says from when to when it is there."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
         name="ocr",
@@ -48,113 +66,128 @@ class Ocr:
         modalities=("video", "image"),
         needs="video",
         description=(
-            "Text recognition: the text on screen verbatim, where in the frame it stands, from when to when, with a "
-            "score. It says plainly when there is none. Name a short span for text that is shown only briefly."
+            "Reads text on screen (titles, captions, signs, labels) and measures from when to when and where each line "
+            "is shown. It reads everything it finds in the span, whatever is asked. Text that is very small, blurred "
+            "or shown for less than half a second can be missed: ask about a short span to look more closely."
         ),
-        attributes=("objects", "scene", "narrative"),
+        attributes=("scene", "objects", "narrative"),
         settings=OcrSettings,
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, OcrSettings)
+        require_packages(*PACKAGES)
         self._settings = settings
         self._threads = threads_for(context.settings.num_workers)
-        require_packages(*text.PACKAGES)
+        self._limit_s = time_to_answer_s(context.settings)
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        reader = _Reader(clip, self._settings, self._threads)
-        if clip.whole is None:
-            cards = tuple(TextCard(text=x.text, box=x.box, score=x.score) for x in await reader.read(0.0))
-        else:
-            cards = await self._follow(clip, reader, span or clip.whole)
-        evidence = TextEvidence(cards=cards, frames_read=reader.frames_read)
-        return observation(self.spec, question, span, answer=_in_words(evidence), data=evidence)
+        if clip.modality == "image":
+            lines = (await self._read(clip, ()))[0]
+            cards = tuple(TextCard(text=line.text, box=line.box, score=line.score) for line in lines)
+            evidence = TextEvidence(cards=cards, frames_read=1)
+            return observation(self.spec, question, span, answer=_describe(evidence, ""), data=evidence, model=MODEL)
+        deadline = time.monotonic() + self._limit_s
+        wanted = span_of(clip, span)
+        looks, differing = await self._looks(clip, wanted)
+        readings: list[Reading] = []
+        for first in range(0, len(looks), _READ_AT_ONCE):
+            if readings and time.monotonic() > deadline:
+                break
+            batch = looks[first : first + _READ_AT_ONCE]
+            found = await self._read(clip, [look.time_s for look in batch])
+            readings += [Reading(look.time_s, look.since_s, lines) for look, lines in zip(batch, found, strict=True)]
+        read_to_s = wanted.end_s if len(readings) == len(looks) else looks[len(readings)].time_s
+        cards = await self._cards(clip, readings, read_to_s)
+        evidence = TextEvidence(cards=cards, frames_read=len(readings))
+        note = _note(readings, differing=differing, read_to_s=read_to_s, end_s=wanted.end_s)
+        return observation(self.spec, question, span, answer=_describe(evidence, note), data=evidence, model=MODEL)
 
-    async def _follow(self, clip: Clip, reader: _Reader, span: Span) -> tuple[TextCard, ...]:
-        fps = min(self._settings.fps, self._settings.max_frames / span.duration_s)
-        frames = await clip.gray_frames(fps, span=span)
-        times = [frame.time_s or 0.0 for frame in frames]
-        readings: list[tuple[text.TextLine, ...]] = []
-        read: GrayFrame | None = None
-        for frame in frames:
-            if read is None or _change(read, frame) > self._settings.changed_above:
-                readings.append(await reader.read(frame.time_s or 0.0))
-                read = frame
-            else:
-                readings.append(readings[-1])
-        cards = [await self._timed(card, times, span, reader) for card in track(readings)]
-        return tuple(sorted(cards, key=lambda card: card.start_s or 0.0))
+    async def _looks(self, clip: Clip, span: Span) -> tuple[list[_Look], int]:
+        """The frames to read, and how many differ: more than that when they had to be thinned out."""
+        looks: list[_Look] = []
+        last_read: NDArray[np.uint8] | None = None
+        since_s = span.start_s
+        start_s = span.start_s
+        while start_s < span.end_s:
+            piece = Span(start_s=start_s, end_s=min(start_s + _PIECE_S, span.end_s))
+            frames = await clip.gray_frames(self._settings.fps, span=piece, longest_side_px=_GRAY_SIDE_PX)
+            for frame in frames:
+                picture, time_s = luma(frame), frame.time_s or 0.0
+                if last_read is None or largest_change(picture, last_read) >= _CHANGED:
+                    looks.append(_Look(time_s, since_s))
+                    last_read = picture
+                since_s = time_s
+            start_s = piece.end_s
+        most = self._settings.max_frames
+        if len(looks) <= most:
+            return looks, len(looks)
+        chosen = [looks[int(n * len(looks) / most)] for n in range(most)]
+        thinned = [_Look(look.time_s, before.time_s) for before, look in pairwise(chosen)]
+        return [chosen[0], *thinned], len(looks)
 
-    async def _timed(self, card: Card, times: list[float], span: Span, reader: _Reader) -> TextCard:
-        """The card with the moments of its coming and going, found by halving the gap between two frames."""
-        start_s, end_s = span.start_s, span.end_s
-        if card.first > 0:
-            start_s = await self._edge(card, shown_s=times[card.first], hidden_s=times[card.first - 1], reader=reader)
-        if card.last < len(times) - 1:
-            end_s = await self._edge(card, shown_s=times[card.last], hidden_s=times[card.last + 1], reader=reader)
-        best = card.best
-        return TextCard(
-            text=best.text,
-            start_s=round(start_s, 2),
-            end_s=round(max(start_s, end_s), 2),
-            box=best.box,
-            score=best.score,
+    async def _read(self, clip: Clip, times_s: Sequence[float]) -> list[tuple[TextLine, ...]]:
+        frames = await clip.frames(times_s, longest_side_px=self._settings.longest_side_px)
+        model = await infer(functools.partial(TextModel.shared, threads=self._threads))
+        return [await infer(functools.partial(model.read, frame.jpeg)) for frame in frames]
+
+    async def _cards(self, clip: Clip, readings: Sequence[Reading], end_s: float) -> tuple[TextCard, ...]:
+        cards = []
+        for track in track_cards(readings):
+            start_s = await self._boundary(clip, track, readings[track.first])
+            gone = readings[track.last + 1] if track.last + 1 < len(readings) else None
+            cards.append(
+                TextCard(
+                    text=track.text,
+                    start_s=round(start_s, 2),
+                    end_s=round(end_s if gone is None else await self._boundary(clip, track, gone), 2),
+                    box=track.box,
+                    score=track.score,
+                )
+            )
+        return tuple(cards)
+
+    async def _boundary(self, clip: Clip, track: Track, reading: Reading) -> float:
+        """When the card came, or went: the change in its place between this reading and the moment before it."""
+        if reading.time_s <= reading.since_s:
+            return reading.time_s
+        fps = min(_BOUNDARY_FPS, _BOUNDARY_FRAMES / (reading.time_s - reading.since_s))
+        span = Span(start_s=reading.since_s, end_s=min(reading.time_s + 0.5 / fps, clip.duration_s))
+        frames = await clip.gray_frames(fps, span=span, longest_side_px=_GRAY_SIDE_PX)
+        places = [region(luma(frame), track.box) for frame in frames]
+        if len(places) < 2:
+            return reading.time_s
+        return frames[await asyncio.to_thread(switch_index, places)].time_s or 0.0
+
+
+def _note(readings: Sequence[Reading], *, differing: int, read_to_s: float, end_s: float) -> str:
+    if read_to_s < end_s:
+        return f"The time was up at {read_to_s:.2f} s: what is shown after that was not read."
+    if differing > len(readings):
+        step_s = (readings[-1].time_s - readings[0].time_s) / max(1, len(readings) - 1)
+        return (
+            f"The picture changes all the time; one frame every {step_s:.1f} s was read, and short texts can be missed."
         )
-
-    async def _edge(self, card: Card, *, shown_s: float, hidden_s: float, reader: _Reader) -> float:
-        while abs(shown_s - hidden_s) > self._settings.precision_s:
-            middle_s = (shown_s + hidden_s) / 2
-            if any(card.shows(line) for line in await reader.read(middle_s)):
-                shown_s = middle_s
-            else:
-                hidden_s = middle_s
-        return shown_s
+    return ""
 
 
-class _Reader:
-    """Reads frames of one clip, each once."""
-
-    def __init__(self, clip: Clip, settings: OcrSettings, threads: int) -> None:
-        self._clip = clip
-        self._settings = settings
-        self._threads = threads
-        self._read: dict[float, tuple[text.TextLine, ...]] = {}
-        self._lock = asyncio.Lock()
-
-    @property
-    def frames_read(self) -> int:
-        return len(self._read)
-
-    async def read(self, time_s: float) -> tuple[text.TextLine, ...]:
-        """The lines that are shown at a time, those that are read surely enough."""
-        async with self._lock:
-            if time_s not in self._read:
-                (frame,) = await self._clip.frames((time_s,), longest_side_px=self._settings.longest_side_px)
-                lines = await infer(lambda: text.TextModel.shared(threads=self._threads).read(frame.jpeg))
-                self._read[time_s] = tuple(line for line in lines if line.score >= self._settings.min_score)
-            return self._read[time_s]
-
-
-def _change(before: GrayFrame, after: GrayFrame) -> float:
-    """The largest mean change of brightness among the tiles of a picture."""
-    import numpy as np
-
-    a, b = (
-        np.frombuffer(frame.luma, np.uint8).reshape(frame.height, frame.width).astype(np.int16)
-        for frame in (before, after)
-    )
-    difference = np.abs(a - b)
-    rows = np.array_split(difference, min(_TILES, difference.shape[0]), axis=0)
-    tiles = [tile for row in rows for tile in np.array_split(row, min(_TILES, row.shape[1]), axis=1)]
-    return float(max(tile.mean() for tile in tiles))
-
-
-def _in_words(evidence: TextEvidence) -> str:
+def _describe(evidence: TextEvidence, note: str) -> str:
+    frames = f"{evidence.frames_read} frame{'s' if evidence.frames_read != 1 else ''}"
     if not evidence.cards:
-        return "No text is shown."
-    lines = []
-    for card in evidence.cards:
-        when = "" if card.start_s is None else f"{card.start_s:.1f} to {card.end_s:.1f} s: "
-        sure = "" if card.score is None else f" (score {card.score:.2f})"
-        lines.append(f"{when}“{card.text}”{sure}")
-    return "\n".join(lines)
+        lines = [f"No text is on screen ({frames} read)."]
+    else:
+        count = len(evidence.cards)
+        lines = [f"{count} line{'s' if count != 1 else ''} of text on screen ({frames} read):"]
+        for card in evidence.cards:
+            when = "" if card.start_s is None or card.end_s is None else f"{card.start_s:.2f}–{card.end_s:.2f} s, "
+            unsure = f" (score {card.score:.2f})" if card.score is not None and card.score < 0.9 else ""
+            lines.append(f"- {when}{_place(card)}: “{card.text}”{unsure}")
+    return "\n".join([*lines, note] if note else lines)
+
+
+def _place(card: TextCard) -> str:
+    assert card.box is not None
+    across, down = (card.box[0] + card.box[2]) / 2, (card.box[1] + card.box[3]) / 2
+    row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else "middle"
+    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
+    return f"{row} {column}".strip()

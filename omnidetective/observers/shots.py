@@ -1,36 +1,48 @@
-"""Instrument: where one shot ends and the next begins, and whether anything moves."""
+"""Instrument: cuts, the shots between them, and whether anything moves."""
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from omnidetective.embedded.changes import largest_change, mean_change
+from omnidetective.embedded.inference import infer
+from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Cut, ShotEvidence, Span
-from omnidetective.media.clip import Clip
+from omnidetective.media.clip import Clip, GrayFrame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
+from omnidetective.observers.instrument import luma, span_of, times
 from omnidetective.records import Observation
 
 if TYPE_CHECKING:
-    from omnidetective.media.clip import GrayFrame
+    import numpy as np
+    from numpy.typing import NDArray
 
-_MOVES_FPS = 4.0
-_SHORTEST_SHOT_S = 0.1
-"""Two cuts closer than this are one change seen twice (a flash, a frame of mixed fields)."""
+_SIDE_PX = 160
+_USUAL_FPS = 25.0
+_LONGEST_FLASH_S = 0.5
+_SAME_PICTURE = 0.35
+"""Change over a flash, by the change at its beginning, up to which the picture is the same again."""
+_RESTLESS = 0.6
+"""Change beside a cut, by the change at the cut, from which on it is unrest and no cut."""
+_MOVES = 5.0
+"""Mean difference of the most different block; compression alone stays below."""
+_MOST_SAMPLES = 240
+_SAMPLE_FPS = 4.0
 
 
-class ShotSettings(ObserverSettings):
+class ShotsSettings(ObserverSettings):
     """Settings of `shots`."""
 
-    threshold: float = Field(default=10.0, gt=0, le=100)
-    """How different two frames have to be for a cut, 0 to 100: lower finds more cuts, and more false ones."""
-    still_below: float = Field(default=1.0, ge=0)
-    """Mean change of brightness (0 to 255) between frames a quarter of a second apart up to which a shot is still."""
+    threshold: Annotated[float, Field(gt=0, lt=100)] = 10.0
+    """How much of the picture must change from one frame to the next for a cut, 0…100."""
 
 
 class Shots:
-    """Finds hard cuts by comparing neighbouring frames; knows nothing of what is shown."""
+    """Measures where the picture is cut."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
         name="shots",
@@ -38,67 +50,100 @@ class Shots:
         modalities=("video",),
         needs="video",
         description=(
-            "Measures where one shot cuts to the next, to the frame, and whether anything moves within the shots. It "
-            "does not see slow fades and dissolves, and knows nothing of what is shown."
+            "Measures the times of hard cuts, the shots between them, and whether anything moves within the shots. "
+            "It does not see what is shown. Flashes are no cuts; dissolves and fades are not reported."
         ),
-        attributes=("camera", "scene", "actions"),
-        settings=ShotSettings,
+        attributes=("camera", "narrative"),
+        settings=ShotsSettings,
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
-        assert isinstance(settings, ShotSettings)
+        assert isinstance(settings, ShotsSettings)
         self._settings = settings
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        looked_at = span or clip.whole
-        assert looked_at is not None
-        found = await clip.scene_cuts(threshold=self._settings.threshold, span=span)
-        cuts = _apart(found, looked_at)
-        shots = _between(cuts, looked_at)
-        still = await self._is_still(clip, shots, span)
+        if clip.modality == "image":
+            raise ObserverUnavailableError("an image has no shots", reason="no_video")
+        wanted = span_of(clip, span)
+        candidates = await clip.scene_cuts(threshold=self._settings.threshold, span=wanted)
+        cuts = await self._real_cuts(clip, candidates, wanted)
+        edges = [wanted.start_s, *(cut.time_s for cut in cuts), wanted.end_s]
+        shots = tuple(Span(start_s=a, end_s=b) for a, b in pairwise(edges) if b > a)
+        still = await self._still(clip, shots, wanted)
         evidence = ShotEvidence(cuts=cuts, shots=shots, still=still)
-        return observation(self.spec, question, span, answer=_in_words(evidence), data=evidence)
+        return observation(self.spec, question, span, answer=_describe(evidence), data=evidence)
 
-    async def _is_still(self, clip: Clip, shots: tuple[Span, ...], span: Span | None) -> bool:
-        frames = await clip.gray_frames(_MOVES_FPS, span=span)
-        return all(
-            change <= self._settings.still_below
-            for before, after in itertools.pairwise(frames)
-            if _same_shot(before, after, shots) and (change := _mean_change(before, after)) is not None
-        )
+    async def _real_cuts(self, clip: Clip, candidates: Sequence[Cut], span: Span) -> tuple[Cut, ...]:
+        """Without flashes, and without what changes as much before or after."""
+        frame_s = 1.0 / (clip.facts.fps or _USUAL_FPS)
+        found = [cut for cut in candidates if span.start_s < cut.time_s < span.end_s]
+        found = [cut for cut in found if not await self._is_unrest(clip, cut, span, frame_s)]
+        kept: list[Cut] = []
+        for cut in found:
+            begun = kept[-1] if kept else None
+            if (
+                begun is not None
+                and cut.time_s - begun.time_s <= _LONGEST_FLASH_S
+                and await self._is_flash(clip, begun, cut, frame_s)
+            ):
+                kept.pop()
+            else:
+                kept.append(cut)
+        return tuple(kept)
+
+    async def _is_unrest(self, clip: Clip, cut: Cut, span: Span, frame_s: float) -> bool:
+        back = min(2, round((cut.time_s - span.start_s) / frame_s))
+        frames = await self._frames(clip, cut.time_s - back * frame_s, cut.time_s + frame_s, frame_s)
+        changes = [mean_change(a, b) for a, b in pairwise(frames)]
+        if len(changes) < back or back < 1:
+            return False
+        beside = [change for n, change in enumerate(changes) if n != back - 1]
+        return bool(beside) and min(beside) >= _RESTLESS * changes[back - 1]
+
+    async def _is_flash(self, clip: Clip, begun: Cut, ended: Cut, frame_s: float) -> bool:
+        frames = await self._frames(clip, max(0.0, begun.time_s - frame_s), ended.time_s, frame_s)
+        return mean_change(frames[0], frames[-1]) <= _SAME_PICTURE * mean_change(frames[0], frames[1])
+
+    async def _frames(self, clip: Clip, first_s: float, last_s: float, frame_s: float) -> list[NDArray[np.uint8]]:
+        """All frames from one time to another."""
+        # A hair later than the frame begins: its time stamp may have been rounded.
+        start_s = first_s + frame_s / 10
+        span = Span(start_s=start_s, end_s=last_s + frame_s / 2)
+        return [luma(f) for f in await clip.gray_frames(1 / frame_s, span=span, longest_side_px=_SIDE_PX)]
+
+    async def _still(self, clip: Clip, shots: Sequence[Span], span: Span) -> bool | None:
+        fps = min(_SAMPLE_FPS, _MOST_SAMPLES / span.duration_s)
+        frames = await clip.gray_frames(fps, span=span, longest_side_px=_SIDE_PX)
+        return await infer(lambda: is_still(frames, shots))
 
 
-def _apart(cuts: tuple[Cut, ...], span: Span) -> tuple[Cut, ...]:
-    kept: list[Cut] = []
-    for cut in cuts:
-        after_s = kept[-1].time_s if kept else span.start_s
-        if cut.time_s - after_s >= _SHORTEST_SHOT_S and span.end_s - cut.time_s > 0:
-            kept.append(cut)
-    return tuple(kept)
+def is_still(frames: Sequence[GrayFrame], shots: Sequence[Span]) -> bool | None:
+    """Whether the frames of each shot are the same; ``None`` where no shot has two."""
+    compared = False
+    for shot in shots:
+        inside = [luma(f) for f in frames if f.time_s is not None and shot.start_s <= f.time_s < shot.end_s]
+        if len(inside) < 2:
+            continue
+        compared = True
+        if any(largest_change(a, b) >= _MOVES for a, b in pairwise(inside)):
+            return False
+        if largest_change(inside[0], inside[-1]) >= _MOVES:
+            return False
+    return True if compared else None
 
 
-def _between(cuts: tuple[Cut, ...], span: Span) -> tuple[Span, ...]:
-    edges = [span.start_s, *(cut.time_s for cut in cuts), span.end_s]
-    return tuple(Span(start_s=a, end_s=b) for a, b in itertools.pairwise(edges))
-
-
-def _same_shot(before: GrayFrame, after: GrayFrame, shots: tuple[Span, ...]) -> bool:
-    if before.time_s is None or after.time_s is None:
-        return False
-    return any(shot.start_s <= before.time_s and after.time_s < shot.end_s for shot in shots)
-
-
-def _mean_change(before: GrayFrame, after: GrayFrame) -> float:
-    import numpy as np
-
-    a, b = (np.frombuffer(frame.luma, np.uint8).astype(np.int16) for frame in (before, after))
-    return float(np.abs(a - b).mean())
-
-
-def _in_words(evidence: ShotEvidence) -> str:
-    moves = "Nothing moves within any shot." if evidence.still else "Something moves."
+def _describe(evidence: ShotEvidence) -> str:
+    count = len(evidence.shots)
+    first, last = evidence.shots[0].start_s, evidence.shots[-1].end_s
     if not evidence.cuts:
-        return f"One shot without a cut. {moves}"
-    times = ", ".join(f"{cut.time_s:.2f} s" for cut in evidence.cuts)
-    plural = "s" if len(evidence.cuts) > 1 else ""
-    return f"{len(evidence.shots)} shots, with {len(evidence.cuts)} cut{plural} at {times}. {moves}"
+        lines = [f"One shot, {first:.2f}–{last:.2f} s, without a cut."]
+    else:
+        at = ", ".join(f"{cut.time_s:.2f}" for cut in evidence.cuts)
+        lines = [
+            f"{count} shots between {first:.2f} and {last:.2f} s.",
+            f"Cuts at {at} s.",
+            f"Shots: {times(evidence.shots)}.",
+        ]
+    if evidence.still is not None:
+        lines.append("Nothing moves within the shots." if evidence.still else "The picture moves within the shots.")
+    return "\n".join(lines)

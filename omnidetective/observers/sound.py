@@ -1,37 +1,41 @@
-"""Instrument: how loud it is, where it is silent, and which kinds of sound are heard."""
+"""Instrument: loudness, silence, and kinds of sound where a classifier is installed."""
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
-from pydantic import Field
-
-from omnidetective.embedded import sounds
 from omnidetective.embedded.inference import infer, require_packages, threads_for
-from omnidetective.embedded.sound_events import sound_events
+from omnidetective.embedded.sound_events import sound_events, without_silence
+from omnidetective.embedded.sounds import PACKAGES, PATCH_HOP_S, PATCH_S, WEIGHTS, SoundModel
 from omnidetective.embedded.weights import find
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import SoundEvent, SoundEvidence, Span
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
+from omnidetective.observers.instrument import span_of, times
 from omnidetective.records import Observation
 
-_MOST_LISTED = 40
+MODEL = "embedded:yamnet"
+
+_PIECE_PATCHES = 1000
+"""Eight minutes: what is held in memory at a time."""
+_MOST_TOLD = 40
 
 
 class SoundSettings(ObserverSettings):
     """Settings of `sound`."""
 
     classify: bool | None = None
-    """Tell kinds of sound apart: unset, where the classifier is installed; `true` to insist on it."""
-    silent_below_db: float = Field(default=-50.0, lt=0)
+    """Name kinds of sound: unset, where the weights are there; `true`, be unavailable without them; `false`, never."""
+    below_db: float = -50.0
     """What counts as silent, in dB of full scale."""
-    min_silence_s: float = Field(default=0.5, gt=0)
-    """Shorter silences are left out."""
+    min_silence_s: float = 0.5
+    """Shortest silence that is reported."""
 
 
 class Sound:
-    """Measures loudness and silence; a classifier names kinds of sound where it is installed."""
+    """Measures how loud it is and where it is silent, and names kinds of sound."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
         name="sound",
@@ -39,10 +43,11 @@ class Sound:
         modalities=("video", "audio"),
         needs="audio",
         description=(
-            "Measures the loudness of the sound track and where it is silent, and names kinds of sound (music, bird, "
-            "telephone …) with their times and scores where its classifier is installed. It does not understand words."
+            "Measures loudness and silence of the sound track and, where its classifier is installed, names kinds of "
+            "sound with their times (AudioSet classes: speech, music, dog, siren, applause …). It does not understand "
+            "words. A score is how sure it is; below 0.5 take it as a hint."
         ),
-        attributes=("scene", "actions", "objects", "emotions"),
+        attributes=("scene", "actions", "emotions"),
         settings=SoundSettings,
     )
 
@@ -50,55 +55,78 @@ class Sound:
         assert isinstance(settings, SoundSettings)
         self._settings = settings
         self._threads = threads_for(context.settings.num_workers)
-        self._classifies = settings.classify is not False
-        if self._classifies:
-            try:
-                require_packages(*sounds.PACKAGES)
-                find(sounds.WEIGHTS)
-            except ObserverUnavailableError:
-                if settings.classify:
-                    raise
-                self._classifies = False
+        if settings.classify:
+            _require_classifier()
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
+        wanted = span_of(clip, span)
         loudness = await clip.loudness(
-            span, below_db=self._settings.silent_below_db, min_silence_s=self._settings.min_silence_s
+            wanted, below_db=self._settings.below_db, min_silence_s=self._settings.min_silence_s
         )
+        events, why_not = await self._classify(clip, wanted)
         evidence = SoundEvidence(
-            loudness_lufs=loudness.integrated_lufs,
+            loudness_lufs=None if loudness.integrated_lufs is None else round(loudness.integrated_lufs, 1),
             silent=loudness.silent,
-            events=await self._events(clip, span) if self._classifies else (),
-            classified=self._classifies,
+            events=without_silence(events, loudness.silent),
+            classified=not why_not,
         )
-        return observation(self.spec, question, span, answer=_in_words(evidence), data=evidence)
+        model = None if why_not else MODEL
+        return observation(
+            self.spec, question, span, answer=_describe(evidence, wanted, why_not), data=evidence, model=model
+        )
 
-    async def _events(self, clip: Clip, span: Span | None) -> tuple[SoundEvent, ...]:
-        samples = await clip.pcm(span)
-        offset_s = 0.0 if span is None else span.start_s
+    async def _classify(self, clip: Clip, span: Span) -> tuple[tuple[SoundEvent, ...], str]:
+        """The events, or why there are none."""
+        if self._settings.classify is False:
+            return (), "switched off"
+        try:
+            _require_classifier()
+        except ObserverUnavailableError as error:
+            if self._settings.classify:
+                raise
+            return (), str(error)
+        import numpy as np
 
-        def listen() -> tuple[SoundEvent, ...]:
-            model = sounds.SoundModel.shared(find(sounds.WEIGHTS), threads=self._threads)
-            return sound_events(
-                model.scores(samples), model.labels, duration_s=samples.size / sounds.RATE_HZ, offset_s=offset_s
-            )
+        folder = find(WEIGHTS)
+        model = await infer(functools.partial(SoundModel.shared, folder, threads=self._threads))
+        step_s = _PIECE_PATCHES * PATCH_HOP_S
+        parts = []
+        start_s = span.start_s
+        while start_s < span.end_s:
+            # A little longer than the step, so that the last patch of a piece is whole.
+            samples = await clip.pcm(Span(start_s=start_s, end_s=min(start_s + step_s + PATCH_S, span.end_s)))
+            scores = await infer(functools.partial(model.scores, samples))
+            more = start_s + step_s < span.end_s
+            parts.append(scores[:_PIECE_PATCHES] if more else scores)
+            start_s += step_s if more else span.duration_s
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(model.labels)), np.float32)
+        return sound_events(scores, model.labels, duration_s=span.duration_s, offset_s=span.start_s), ""
 
-        return await infer(listen)
+
+def _require_classifier() -> None:
+    require_packages(*PACKAGES)
+    find(WEIGHTS)
 
 
-def _in_words(evidence: SoundEvidence) -> str:
-    if evidence.loudness_lufs is None:
-        return "Silent throughout."
-    words = [f"Integrated loudness {evidence.loudness_lufs:.1f} LUFS."]
-    if evidence.silent:
-        spans = ", ".join(f"{span.start_s:.1f} to {span.end_s:.1f} s" for span in evidence.silent)
-        words.append(f"Silent from {spans}.")
+def _describe(evidence: SoundEvidence, span: Span, why_not: str) -> str:
+    where = f"{span.start_s:.2f}–{span.end_s:.2f} s"
+    quiet_s = sum(s.duration_s for s in evidence.silent)
+    if quiet_s >= span.duration_s - 0.1:
+        lines = [f"The sound track is silent throughout, {where}."]
     else:
-        words.append("No silence.")
-    if not evidence.classified:
-        words.append("Kinds of sound were not told apart: the classifier is not installed.")
-    elif evidence.events:
-        heard = (f"{e.label} from {e.start_s:.1f} to {e.end_s:.1f} s (score {e.score:.2f})" for e in evidence.events)
-        words.append(f"Heard: {'; '.join(list(heard)[:_MOST_LISTED])}.")
+        lufs = evidence.loudness_lufs
+        lines = [
+            f"Loudness {lufs:.1f} LUFS over {where}." if lufs is not None else f"Too short to tell loudness, {where}."
+        ]
+        lines.append(f"Silent: {times(evidence.silent)}." if evidence.silent else "Nowhere silent.")
+    if why_not:
+        lines.append(f"Kinds of sound were not told apart: {why_not}.")
+    elif not evidence.events:
+        lines.append("No kind of sound was recognised.")
     else:
-        words.append("No kind of sound was recognised.")
-    return " ".join(words)
+        told = sorted(sorted(evidence.events, key=lambda e: -e.score)[:_MOST_TOLD], key=lambda e: e.start_s)
+        lines.append("Sounds:")
+        lines += [f"- {e.start_s:.2f}–{e.end_s:.2f} s: {e.label} (score {e.score:.2f})" for e in told]
+        if len(evidence.events) > len(told):
+            lines.append(f"- and {len(evidence.events) - len(told)} less sure ones")
+    return "\n".join(lines)

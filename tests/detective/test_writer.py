@@ -122,6 +122,12 @@ def test_a_sound_does_not_begin_in_measured_silence() -> None:
     assert "At 6s, music plays." in write(make_case(seen_by("sound", heard))).caption
 
 
+def test_text_that_comes_with_a_cut_comes_at_the_cut() -> None:
+    card = TextCard(text="PART 2", start_s=9.96, end_s=12.0)
+    case = make_case(seen_by("shots", shots(10.0)), seen_by("ocr", TextEvidence(cards=(card,), frames_read=1)))
+    assert "At 10s, the picture cuts to a new shot. The text “PART 2” is shown." in write(case).caption
+
+
 def test_an_image_has_no_anchor_and_no_times() -> None:
     card = TextCard(text="OPEN DAILY", box=(0.0, 0.7, 0.3, 0.95), score=0.98)
     case = make_case(seen_by("ocr", TextEvidence(cards=(card,), frames_read=1)), modality="image")

@@ -1,0 +1,154 @@
+"""From readings of single frames to cards: one entry for one piece of text, with its first and its last moment. Pure.
+
+Two readings are the same card when they say the same, or nearly the same in the same place and one of them is unsure:
+the better one counts. Texts that differ in a digit, and sure readings that differ at all, are different texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from omnidetective.embedded.text import TextLine
+
+_BLINK_S = 0.6
+"""A card that is away for no longer was overlooked, not gone."""
+_SURE = 0.9
+_ALIKE = 80.0
+"""Least similarity, 0…100, of two readings of one text."""
+_SAME_PLACE = 0.3
+_SHORT = 2
+_DIGITS = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one frame. It holds until the next reading: in between, nothing changed.
+
+    Attributes:
+        time_s: when the frame is shown.
+        since_s: the latest earlier moment that was looked at: what is new came after it. At the start, ``time_s``.
+    """
+
+    time_s: float
+    since_s: float
+    lines: tuple[TextLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A card over time: it is there from reading ``first`` to reading ``last``."""
+
+    text: str
+    box: tuple[float, float, float, float]
+    score: float
+    first: int
+    last: int
+    seen: int = 1
+
+    @property
+    def sole(self) -> bool:
+        """Whether one reading alone has it."""
+        return self.seen == 1
+
+
+def track_cards(readings: Sequence[Reading]) -> list[Track]:
+    """The cards in order of appearance, then of reading."""
+    open_tracks: list[Track] = []
+    closed: list[Track] = []
+    for n, reading in enumerate(readings):
+        still: list[Track] = []
+        for track in open_tracks:
+            away_since_s = readings[track.last + 1].time_s if track.last + 1 < n else reading.time_s
+            (still if reading.time_s - away_since_s <= _BLINK_S else closed).append(track)
+        open_tracks = _continued(still, reading.lines, n)
+    tracks = _without_slips([*closed, *open_tracks])
+    kept = [track for track in tracks if not _is_texture(track, readings)]
+    return sorted(kept, key=lambda track: (track.first, round(track.box[1], 2), track.box[0]))
+
+
+def _continued(tracks: list[Track], lines: Iterable[TextLine], n: int) -> list[Track]:
+    """Each line goes on with the track that it fits best, or begins one."""
+    left = list(lines)
+    pairs = sorted(
+        (
+            (fit, t, m)
+            for t, track in enumerate(tracks)
+            for m, line in enumerate(left)
+            if (fit := _fit(track, line)) > 0
+        ),
+        reverse=True,
+    )
+    taken: dict[int, int] = {}
+    for _, t, m in pairs:
+        if t not in taken and m not in taken.values():
+            taken[t] = m
+    going_on = [_extended(track, left[taken[t]], n) if t in taken else track for t, track in enumerate(tracks)]
+    begun = [Track(line.text, line.box, line.score, n, n) for m, line in enumerate(left) if m not in taken.values()]
+    return going_on + begun
+
+
+def _extended(track: Track, line: TextLine, n: int) -> Track:
+    if line.score > track.score:
+        return replace(track, text=line.text, box=line.box, score=line.score, last=n, seen=track.seen + 1)
+    return replace(track, last=n, seen=track.seen + 1)
+
+
+def _fit(track: Track, line: TextLine) -> float:
+    """How well a line goes on with a track; 0 when it does not."""
+    place = _overlap(track.box, line.box)
+    if track.text == line.text:
+        # Text that rolls or flies keeps its words and changes its place.
+        return 2.0 + place if place > 0 or len(line.text) > _SHORT else 0.0
+    unsure = min(track.score, line.score) < _SURE
+    return place if unsure and place >= _SAME_PLACE and alike(track.text, line.text) else 0.0
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two readings can be of one text: few differences, and none in a digit."""
+    from rapidfuzz.fuzz import ratio
+
+    if _DIGITS.findall(one) != _DIGITS.findall(other):
+        return False
+    return ratio(one.replace(" ", "").casefold(), other.replace(" ", "").casefold()) >= _ALIKE
+
+
+def _without_slips(tracks: list[Track]) -> list[Track]:
+    """A text between two appearances of one that is nearly the same, in its place, was a slip of the recogniser."""
+    tracks = sorted(tracks, key=lambda track: track.first)
+    n = 0
+    while n < len(tracks):
+        slip = tracks[n]
+        before = next((t for t in tracks if t.last + 1 == slip.first and _slipped(slip, t)), None)
+        after = next((t for t in tracks if t.first == slip.last + 1 and _slipped(slip, t)), None)
+        if slip.seen <= _SHORT and before is not None and after is not None and before.text == after.text:
+            best = max(before, after, key=lambda track: track.score)
+            whole = replace(best, first=before.first, last=after.last, seen=before.seen + slip.seen + after.seen)
+            tracks = [t for t in tracks if t is not slip and t is not before and t is not after]
+            tracks = sorted([*tracks, whole], key=lambda track: track.first)
+            n = 0
+        else:
+            n += 1
+    return tracks
+
+
+def _slipped(slip: Track, track: Track) -> bool:
+    return _overlap(slip.box, track.box) >= _SAME_PLACE and alike(slip.text, track.text)
+
+
+def _is_texture(track: Track, readings: Sequence[Reading]) -> bool:
+    """One or two characters that a single reading saw, and that were gone at once."""
+    if len(track.text) > _SHORT or not track.sole or track.last + 1 >= len(readings):
+        return False
+    return readings[track.last + 1].time_s - readings[track.first].time_s <= _BLINK_S
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Shared area by joint area, 0…1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)

@@ -133,7 +133,7 @@ def _observers(box: ToolBox) -> None:
         if why is None:
             _line(_GOOD, row.name, kind)
         else:
-            _line(_UNSURE if why.reason in ("no_model", "disabled") else _BAD, row.name, why.message, why.hint)
+            _line(_UNSURE if why.expected else _BAD, row.name, why.message, why.hint)
 
 
 def _other_sets(config: Config) -> None:

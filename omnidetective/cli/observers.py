@@ -26,7 +26,7 @@ def list_(**options: Any) -> None:
     """List every observer: built-in and from installed packages, whether it works here, and if not, why."""
     from omnidetective.cli.table import echo_table
 
-    box = _toolbox(read_config(**options))
+    box = toolbox(read_config(**options))
     rows = []
     for row in box.listings:
         kind = row.spec.kind if row.spec else "-"
@@ -45,7 +45,7 @@ def show(name: str, **options: Any) -> None:
     from omnidetective.observers.registry import read_settings
 
     config = read_config(**options)
-    box = _toolbox(config)
+    box = toolbox(config)
     row = next((row for row in box.listings if row.name == name), None)
     if row is None or row.spec is None:
         raise click.UsageError(f"there is no observer {name!r}" if row is None else f"{name}: {row.problem}")
@@ -88,7 +88,7 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
         cast = Cast(config.model_set, config.settings.retry)
         try:
             await cast.discover()
-            return await answer_of(_toolbox(config, cast))
+            return await answer_of(toolbox(config, cast))
         finally:
             await cast.aclose()
 
@@ -111,7 +111,8 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
         raise ObserverUnavailableError(f"{name}: {answer.error.message}", reason=answer.error.reason)
 
 
-def _toolbox(config: Config, cast: Cast | None = None) -> ToolBox:
+def toolbox(config: Config, cast: Cast | None = None) -> ToolBox:
+    """The tool box of a configuration."""
     from omnidetective.llm.cast import Cast
     from omnidetective.observers.base import ObserverContext
     from omnidetective.observers.registry import ToolBox

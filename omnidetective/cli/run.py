@@ -88,6 +88,7 @@ def run(
     )
     part = WHOLE if shard is None else Shard.parse(shard)
     if not quiet:
+        _say_what_is_missing(config)
         _say_what_keys_could_do(config)
     progress = progress_for(sys.stderr, quiet=quiet)
     try:
@@ -108,6 +109,16 @@ def run(
         progress.close()
     _report(summary, context, quiet=quiet)
     sys.exit(summary.exit_status)
+
+
+def _say_what_is_missing(config: Config) -> None:
+    """An observer that could work here and does not makes poorer captions: better known before a night than after."""
+    from omnidetective.cli.observers import toolbox
+
+    for name, why in toolbox(config).unavailable.items():
+        if not why.expected:
+            hint = f": {why.hint}" if why.hint else ""
+            click.echo(f"note: without {name}, as {why.message}{hint}", err=True)
 
 
 def _say_what_keys_could_do(config: Config) -> None:

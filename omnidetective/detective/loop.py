@@ -89,7 +89,7 @@ async def investigate(
             if isinstance(turn, Conclude):
                 verdict = _held_back(turn, standing, progress, settings, case)
                 if not verdict:
-                    return _closed(case, turn, standing, detective)
+                    return _closed(case, turn, standing, detective, unavailable)
                 progress.fruitless += 1
                 detective.hear((Told(refusal=verdict),), standing)
                 continue
@@ -205,7 +205,9 @@ def _learn(observation: Observation, inquiry: Inquiry, progress: _Progress, obse
         progress.gone[name] = observation.error.message
 
 
-def _closed(case: Case, turn: Conclude, standing: Standing, detective: Detective) -> Case:
+def _closed(
+    case: Case, turn: Conclude, standing: Standing, detective: Detective, unavailable: Mapping[str, Unavailable]
+) -> Case:
     shortfalls = []
     if standing.must_conclude:
         left_open = [a for a in standing.uncovered if a not in turn.absent]
@@ -215,13 +217,14 @@ def _closed(case: Case, turn: Conclude, standing: Standing, detective: Detective
         if left_open:
             shortfalls.append(f"nobody was asked about {', '.join(left_open)}")
     shortfalls += [f"not settled: {text}" for text in turn.contradictions]
+    not_asked = [f"{name} could not be asked: {why.message}" for name, why in unavailable.items() if not why.expected]
     return replace(
         case.proposed("detective", turn.caption),
         caption=turn.caption,
         events=turn.events or None,
         trajectory=detective.conversation,
         shortfalls=(*case.shortfalls, *shortfalls),
-        remarks=(*case.remarks, *turn.remarks),
+        remarks=(*case.remarks, *turn.remarks, *not_asked),
     )
 
 

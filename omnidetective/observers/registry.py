@@ -56,6 +56,11 @@ class Unavailable:
     message: str
     hint: str = ""
 
+    @property
+    def expected(self) -> bool:
+        """Whether it is so by choice: switched off, or nobody was cast for it."""
+        return self.reason in ("disabled", "no_model")
+
 
 def listings() -> tuple[Listing, ...]:
     """All observers that are known, by name: the built-in ones first, then those of installed packages."""

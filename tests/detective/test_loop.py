@@ -254,6 +254,15 @@ async def test_no_caption_is_written_from_nothing() -> None:
         )
 
 
+async def test_an_observer_that_was_missing_is_said_in_the_record() -> None:
+    missing = {
+        "asr": Unavailable("no_weights", "the weights are not here"),
+        "omni_llm": Unavailable("no_model", "nobody plays it"),
+    }
+    case, _ = await play([reply("", ask("eyes", "A?")), reply("", conclude())], Teller("eyes"), unavailable=missing)
+    assert case.remarks == ("asr could not be asked: the weights are not here",)
+
+
 async def test_without_any_observer_the_reasons_are_given() -> None:
     missing = {"asr": Unavailable("no_weights", "the model is not here", "omnidetective weights pull whisper-base")}
     with pytest.raises(NoCandidatesError, match="weights pull whisper-base"):

@@ -5,29 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from omnidetective.llm.base import Capabilities, ChatModel
+from omnidetective.llm.base import ChatModel
 from omnidetective.llm.digest import digest
 from omnidetective.llm.messages import ChatReply, ChatRequest
 from omnidetective.llm.prices import Price
 from omnidetective.llm.usage import count_call, count_failed_attempt
+from omnidetective.llm.wrapped import WrappedChat
 
 log = logging.getLogger(__name__)
 
 
-class Metered:
+class Metered(WrappedChat):
     """Counts calls, tokens, cost and failed attempts; a cancelled attempt is a failed one."""
 
     def __init__(self, inner: ChatModel, price_of: Callable[[str], Price | None]) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._price_of = price_of
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.inner.capabilities
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`."""
@@ -50,6 +43,3 @@ class Metered:
         else:
             cost = price.of_tokens(reply.usage) if price else None
             count_call(self.name, tokens=reply.usage, cost_usd=cost)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()

@@ -17,8 +17,9 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from omnidetective.errors import ProviderError, RateLimitError, TransientError
-from omnidetective.llm.base import Capabilities, ChatModel
+from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import ChatReply, ChatRequest
+from omnidetective.llm.wrapped import WrappedChat
 from omnidetective.settings import RetrySettings
 
 log = logging.getLogger(__name__)
@@ -121,27 +122,16 @@ def _error(state: RetryCallState) -> ProviderError:
     return error
 
 
-class Retried:
+class Retried(WrappedChat):
     """A chat model whose calls are tried again."""
 
     def __init__(self, inner: ChatModel, settings: RetrySettings, *, clockwork: Clockwork = _REAL) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._settings = settings
         self._clockwork = clockwork
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.inner.capabilities
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`; errors carry the number of attempts."""
         return await with_retries(
             self.name, lambda: self.inner.complete(request), self._settings, clockwork=self._clockwork
         )
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()

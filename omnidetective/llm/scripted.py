@@ -15,6 +15,7 @@ from omnidetective.errors import BadRequestError, ConfigError, ProviderError
 from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.capabilities import check
 from omnidetective.llm.messages import ChatReply, ChatRequest, TokenUsage
+from omnidetective.llm.wrapped import WrappedChat
 from omnidetective.records import FunctionCall, ToolCall
 
 Line = str | ChatReply | Exception
@@ -136,20 +137,12 @@ def _read_error(data: Mapping[str, Any]) -> ProviderError:
     return kind(str(data.get("message", "")), reason=data.get("reason"), retry_after_s=data.get("retry_after_s"))
 
 
-class RecordedChat:
+class RecordedChat(WrappedChat):
     """Passes calls on to a model and appends each answer, or error, to a file that :func:`read_script` reads."""
 
     def __init__(self, inner: ChatModel, path: Path) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._path = path
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.inner.capabilities
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`."""
@@ -165,6 +158,3 @@ class RecordedChat:
     def _append(self, line: str) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()

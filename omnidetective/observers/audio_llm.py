@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span
+from omnidetective.llm.base import Capabilities
 from omnidetective.media.clip import Clip
-from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec
-from omnidetective.observers.witness import audio_part, question_witness
-from omnidetective.records import Observation
+from omnidetective.observers.base import ObserverSpec
+from omnidetective.observers.witness import Shown, Witness, WitnessSettings, audio_part
 
 
-class AudioLlmSettings(ObserverSettings):
-    """Settings of `audio_llm`."""
-
-    max_tokens: int | None = 1024
-    """Longest answer, in tokens."""
-
-
-class AudioLlm:
+class AudioLlm(Witness):
     """Hears speech, sounds and music, and says how they are."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
@@ -33,30 +25,12 @@ class AudioLlm:
             "mishear and invent: check words against asr, and presence of sound against sound."
         ),
         attributes=("scene", "characters", "actions", "narrative", "speech", "emotions"),
-        settings=AudioLlmSettings,
+        settings=WitnessSettings,
         role="audio_llm",
     )
 
-    def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
-        assert isinstance(settings, AudioLlmSettings)
-        self._settings = settings
-        self._prompts = context.prompts
-        self._model = context.chat(self.spec)
-        if not self._model.capabilities.audio:
-            raise ObserverUnavailableError(
-                f"{self._model.name} takes no audio",
-                reason="unsupported_media",
-                hint="give the role audio_llm to another model",
-            )
+    def lacks(self, can: Capabilities) -> str:
+        return "" if can.audio else "takes no audio"
 
-    async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        return await question_witness(
-            self.spec,
-            self._model,
-            self._prompts,
-            clip=clip,
-            question=question,
-            span=span,
-            media=(await audio_part(clip, span, self._model),),
-            max_tokens=self._settings.max_tokens,
-        )
+    async def show(self, clip: Clip, span: Span | None) -> Shown:
+        return (await audio_part(clip, span, self._model),)

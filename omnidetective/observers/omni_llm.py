@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span
+from omnidetective.llm.base import Capabilities
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec
-from omnidetective.observers.witness import audio_part, frame_count, frame_parts, question_witness
-from omnidetective.records import Observation
+from omnidetective.observers.witness import LookingSettings, Shown, Witness, audio_part, frames_shown
 
 
-class OmniLlmSettings(ObserverSettings):
-    """Settings of `omni_llm`."""
-
-    max_frames: int = Field(default=12, ge=1)
-    """Most frames of one look."""
-    fps: float = Field(default=2.0, gt=0)
-    """Frames a second of the span, up to `max_frames`."""
-    max_tokens: int | None = 1024
-    """Longest answer, in tokens."""
-
-
-class OmniLlm:
+class OmniLlm(Witness):
     """Sees and hears at once, and so can say which sound belongs to what is shown."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
@@ -39,35 +25,20 @@ class OmniLlm:
             "question about the picture alone or the sound alone the single-sense witnesses are more careful."
         ),
         attributes=("scene", "characters", "objects", "actions", "narrative", "speech", "camera", "emotions"),
-        settings=OmniLlmSettings,
+        settings=LookingSettings,
         role="omni_llm",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
-        assert isinstance(settings, OmniLlmSettings)
-        self._settings = settings
-        self._prompts = context.prompts
-        self._model = context.chat(self.spec)
-        can = self._model.capabilities
-        if not (can.audio and can.images and can.mixed_media and (can.max_media_parts or 2) > 1):
-            raise ObserverUnavailableError(
-                f"{self._model.name} does not take pictures and sound in one message",
-                reason="unsupported_media",
-                hint="give the role omni_llm to another model",
-            )
+        assert isinstance(settings, LookingSettings)
+        self._look = settings
+        super().__init__(settings, context)
 
-    async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        most = min(self._settings.max_frames, (self._model.capabilities.max_media_parts or 10_000) - 1)
-        count = frame_count(clip, span, most=most, fps=self._settings.fps)
-        frames = await clip.uniform_frames(count, span=span)
-        sound = await audio_part(clip, span, self._model)
-        return await question_witness(
-            self.spec,
-            self._model,
-            self._prompts,
-            clip=clip,
-            question=question,
-            span=span,
-            media=(*frame_parts(frames), sound),
-            max_tokens=self._settings.max_tokens,
-        )
+    def lacks(self, can: Capabilities) -> str:
+        both = can.audio and can.images and can.mixed_media and (can.max_media_parts or 2) > 1
+        return "" if both else "does not take pictures and sound in one message"
+
+    async def show(self, clip: Clip, span: Span | None) -> Shown:
+        room = self._model.capabilities.max_media_parts
+        frames = await frames_shown(clip, span, self._look, most=None if room is None else room - 1)
+        return (*frames, await audio_part(clip, span, self._model))

@@ -1,59 +1,104 @@
-"""What the model-backed witnesses share: one question, some media, one honest reply."""
+"""What the model-backed witnesses share: one question, some media, one honest reply.
+
+A witness says what it shows to its model; that is all in which one differs from another.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
-from omnidetective.errors import ContentFilterError, FormatError, MediaError
+from pydantic import Field
+
+from omnidetective.errors import ContentFilterError, FormatError, MediaError, ObserverUnavailableError
 from omnidetective.evidence import Span
-from omnidetective.llm.base import ChatModel
+from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message, Part
 from omnidetective.media.clip import Clip, Frame
-from omnidetective.observers.base import ObserverSpec, observation
-from omnidetective.prompts import PromptLibrary
+from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.records import Observation
 
 CUT_OFF = " [The answer was cut off here by the length limit.]"
 
+Shown = tuple[Part | str, ...]
+"""Media and the words between them, in the order in which the model gets them."""
 
-async def question_witness(
-    spec: ObserverSpec,
-    model: ChatModel,
-    prompts: PromptLibrary,
-    *,
-    clip: Clip,
-    question: str,
-    span: Span | None,
-    media: tuple[Part | str, ...],
-    max_tokens: int | None,
-) -> Observation:
-    """Show the media to the model, put the question, and take what it says as it is.
 
-    Raises:
-        ContentFilterError: the provider refused the content.
-        FormatError: the model said nothing.
-        ProviderError: the call failed.
-    """
-    system = prompts.get(f"witness/{spec.name}").render(
-        modality=clip.facts.modality,
-        start_s=None if span is None else round(span.start_s, 2),
-        end_s=None if span is None else round(span.end_s, 2),
-        duration_s=round(clip.duration_s, 2),
-    )
-    parts = (*media, question)
-    if model.capabilities.text_prompt:
-        messages: tuple[Message, ...] = (Message.of("system", system), Message.of("user", *parts))
-    else:
-        messages = (Message.of("user", *media),)
-    reply = await model.complete(ChatRequest(messages=messages, max_tokens=max_tokens))
-    if reply.outcome == "blocked":
-        raise ContentFilterError(f"{model.name} refused this content")
-    text = reply.text.strip()
-    if reply.outcome == "empty" or not text:
-        raise FormatError(f"{model.name} answered nothing", reason="empty")
-    if reply.outcome == "truncated":
-        text += CUT_OFF
-    return observation(spec, question, span, answer=text, model=model.name)
+class WitnessSettings(ObserverSettings):
+    """Settings of every witness."""
+
+    max_tokens: int | None = 1024
+    """Longest answer, in tokens."""
+
+
+class LookingSettings(WitnessSettings):
+    """Settings of a witness that sees frames."""
+
+    max_frames: int = Field(default=12, ge=1)
+    """Most frames of one look."""
+    fps: float = Field(default=2.0, gt=0)
+    """Frames a second of the span, up to `max_frames`: a short span is looked at more densely."""
+
+
+class Witness(ABC):
+    """An observer that is a chat model."""
+
+    spec: ClassVar[ObserverSpec]
+
+    def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
+        assert isinstance(settings, WitnessSettings)
+        self._max_tokens = settings.max_tokens
+        self._prompts = context.prompts
+        self._model = context.chat(self.spec)
+        if lacking := self.lacks(self._model.capabilities):
+            raise ObserverUnavailableError(
+                f"{self._model.name} {lacking}",
+                reason="unsupported_media",
+                hint=f"give the role {self.spec.role} to another model",
+            )
+
+    @abstractmethod
+    def lacks(self, can: Capabilities) -> str:
+        """What a model with these capabilities cannot take, in words; empty when it can play this witness."""
+
+    @abstractmethod
+    async def show(self, clip: Clip, span: Span | None) -> Shown:
+        """What the model is shown before the question.
+
+        Raises:
+            MediaError: the clip has no such stream, or the span is longer than the model takes.
+        """
+
+    async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
+        """Show the media to the model, put the question, and take what it says as it is.
+
+        Raises:
+            ContentFilterError: the provider refused the content.
+            FormatError: the model said nothing.
+            ProviderError: the call failed.
+        """
+        model = self._model
+        media = await self.show(clip, span)
+        messages: tuple[Message, ...] = (Message.of("user", *media),)
+        if model.capabilities.text_prompt:
+            messages = (Message.of("system", self._brief(clip, span)), Message.of("user", *media, question))
+        reply = await model.complete(ChatRequest(messages=messages, max_tokens=self._max_tokens))
+        if reply.outcome == "blocked":
+            raise ContentFilterError(f"{model.name} refused this content")
+        text = reply.text.strip()
+        if reply.outcome == "empty" or not text:
+            raise FormatError(f"{model.name} answered nothing", reason="empty")
+        if reply.outcome == "truncated":
+            text += CUT_OFF
+        return observation(self.spec, question, span, answer=text, model=model.name)
+
+    def _brief(self, clip: Clip, span: Span | None) -> str:
+        return self._prompts.get(f"witness/{self.spec.name}").render(
+            modality=clip.facts.modality,
+            start_s=None if span is None else round(span.start_s, 2),
+            end_s=None if span is None else round(span.end_s, 2),
+            duration_s=round(clip.duration_s, 2),
+        )
 
 
 async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPart:
@@ -75,19 +120,17 @@ async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPa
     return AudioPart(data=encoded.data, format=compact, duration_s=encoded.duration_s)
 
 
-def frame_parts(frames: tuple[Frame, ...]) -> tuple[Part | str, ...]:
-    """Frames as pictures, each after its time where it has one."""
-    parts: list[Part | str] = []
+async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None) -> Shown:
+    """Frames of a span, each after its time: ``fps`` a second, at least two, at most ``max_frames`` and ``most``.
+
+    A picture is shown once, without a time.
+    """
+    seconds = clip.duration_s if span is None else span.duration_s
+    count = min(look.max_frames, max(2, round(seconds * look.fps)), look.max_frames if most is None else most)
+    frames: tuple[Frame, ...] = await clip.uniform_frames(max(1, count), span=span)
+    shown: list[Part | str] = []
     for frame in frames:
         if frame.time_s is not None:
-            parts.append(f"Frame at {frame.time_s:.2f} s:")
-        parts.append(ImagePart(data=frame.jpeg, time_s=frame.time_s))
-    return tuple(parts)
-
-
-def frame_count(clip: Clip, span: Span | None, *, most: int, fps: float) -> int:
-    """How many frames to look at: ``fps`` of the span, at least two, at most ``most``; a picture is one."""
-    if clip.facts.modality == "image":
-        return 1
-    seconds = clip.duration_s if span is None else span.duration_s
-    return max(1, min(most, max(2, round(seconds * fps))))
+            shown.append(f"Frame at {frame.time_s:.2f} s:")
+        shown.append(ImagePart(data=frame.jpeg, time_s=frame.time_s))
+    return tuple(shown)

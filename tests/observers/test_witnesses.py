@@ -20,10 +20,11 @@ from omnidetective.llm.scripted import ScriptedChat
 from omnidetective.media.clip import Clip
 from omnidetective.media.intake import open_clip
 from omnidetective.observers.ask import ask
-from omnidetective.observers.audio_llm import AudioLlm, AudioLlmSettings
+from omnidetective.observers.audio_llm import AudioLlm
 from omnidetective.observers.base import Observer, ObserverContext
-from omnidetective.observers.frame_captioner import FrameCaptioner, FrameCaptionerSettings
-from omnidetective.observers.omni_llm import OmniLlm, OmniLlmSettings
+from omnidetective.observers.frame_captioner import FrameCaptioner
+from omnidetective.observers.omni_llm import OmniLlm
+from omnidetective.observers.witness import LookingSettings, WitnessSettings
 from omnidetective.prompts import PromptLibrary
 from omnidetective.rows import parse_row
 from omnidetective.settings import MediaSettings
@@ -55,10 +56,10 @@ def context(model: ScriptedChat) -> ObserverContext:
 
 def witness(kind: str, model: ScriptedChat, **settings: Any) -> Observer:
     if kind == "audio_llm":
-        return AudioLlm(AudioLlmSettings(**settings), context(model))
+        return AudioLlm(WitnessSettings(**settings), context(model))
     if kind == "frame_captioner":
-        return FrameCaptioner(FrameCaptionerSettings(**settings), context(model))
-    return OmniLlm(OmniLlmSettings(**settings), context(model))
+        return FrameCaptioner(LookingSettings(**settings), context(model))
+    return OmniLlm(LookingSettings(**settings), context(model))
 
 
 async def test_the_listener_gets_the_sound_of_the_span_and_the_question(clip: Clip) -> None:

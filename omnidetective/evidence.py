@@ -132,8 +132,8 @@ class SoundEvidence(Sparse):
     """From the sound instrument: loudness, silence, and kinds of sound where a classifier is installed."""
 
     type: Literal["sound"] = "sound"
-    loudness_lufs: float | None
-    """Integrated loudness of what was listened to (EBU R 128); ``None`` for digital silence."""
+    loudness_lufs: float | None = None
+    """Integrated loudness of what was listened to (EBU R 128); absent for digital silence."""
     silent: tuple[Span, ...]
     events: tuple[SoundEvent, ...] = ()
     classified: bool = False

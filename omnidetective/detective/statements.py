@@ -188,7 +188,6 @@ def _sound_events(case: Case) -> tuple[tuple[SoundEvent, tuple[str, ...]], ...]:
         for event in evidence.events:
             if event.label in _NO_SOUND_OF_ITS_OWN:
                 continue
-            event = _after_silence(event, evidence)
             for i, (known, ids) in enumerate(merged):
                 if known.label == event.label and known.start_s <= event.end_s and event.start_s <= known.end_s:
                     joined = known.model_copy(
@@ -209,14 +208,6 @@ def _sound_events(case: Case) -> tuple[tuple[SoundEvent, tuple[str, ...]], ...]:
         if rivals < 2:
             kept.append((event, ids))
     return tuple(sorted(kept, key=lambda item: item[0].start_s))
-
-
-def _after_silence(event: SoundEvent, evidence: SoundEvidence) -> SoundEvent:
-    """The event without a beginning that lies in measured silence: a classifier's window reaches over its edge."""
-    for span in evidence.silent:
-        if span.start_s <= event.start_s < span.end_s < event.end_s:
-            return event.model_copy(update={"start_s": span.end_s})
-    return event
 
 
 def _mostly_within(event: SoundEvent, other: SoundEvent) -> bool:

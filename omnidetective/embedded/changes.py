@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK_PX = 16
-_STANDS_OUT = 1.5
+# A step that stands out, by the largest and by the median one.
+_OF_LARGEST = 0.3
+_OF_USUAL = 3.0
 
 
 def largest_change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
@@ -41,20 +43,24 @@ def mean_change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean())
 
 
-def switch_index(pictures: Sequence[NDArray[np.uint8]]) -> int:
-    """In pictures that begin with one thing and end with another: the first that shows the other.
+def switch_index(pictures: Sequence[NDArray[np.uint8]], *, came: bool) -> int:
+    """In pictures at whose beginning and end a thing is or is not there: the first that shows the other state.
 
-    Where one step stands out it is that step, whatever moves behind the thing. Otherwise one fades into the other, and
-    it is the first picture that is more like the last, and stays so.
+    Where steps stand out, it is one of those, whatever moves behind the thing: the last of them for a thing that came,
+    as it stayed from then on, and the first for one that went. Otherwise it fades, and the answer is the first picture
+    that is more like the last one, and stays so.
+
+    Args:
+        came: whether the thing is there at the end, and not at the beginning.
 
     Returns:
         An index from 1.
     """
     steps = [mean_change(a, b) for a, b in pairwise(pictures)]
-    largest = max(range(len(steps)), key=steps.__getitem__)
-    others = max((step for n, step in enumerate(steps) if n != largest), default=0.0)
-    if steps[largest] >= _STANDS_OUT * others:
-        return largest + 1
+    least = max(_OF_LARGEST * max(steps), _OF_USUAL * sorted(steps)[len(steps) // 2])
+    jumps = [n for n, step in enumerate(steps) if step >= least]
+    if jumps:
+        return (jumps[-1] if came else jumps[0]) + 1
     found = len(pictures) - 1
     while found > 1 and mean_change(pictures[found - 1], pictures[-1]) <= mean_change(pictures[found - 1], pictures[0]):
         found -= 1

@@ -116,21 +116,27 @@ def alike(one: str, other: str) -> bool:
 
 def _without_slips(tracks: list[Track]) -> list[Track]:
     """A text between two appearances of one that is nearly the same, in its place, was a slip of the recogniser."""
-    tracks = sorted(tracks, key=lambda track: track.first)
-    n = 0
-    while n < len(tracks):
-        slip = tracks[n]
-        before = next((t for t in tracks if t.last + 1 == slip.first and _slipped(slip, t)), None)
-        after = next((t for t in tracks if t.first == slip.last + 1 and _slipped(slip, t)), None)
-        if slip.seen <= _SHORT and before is not None and after is not None and before.text == after.text:
-            best = max(before, after, key=lambda track: track.score)
-            whole = replace(best, first=before.first, last=after.last, seen=before.seen + slip.seen + after.seen)
-            tracks = [t for t in tracks if t is not slip and t is not before and t is not after]
-            tracks = sorted([*tracks, whole], key=lambda track: track.first)
-            n = 0
-        else:
-            n += 1
+    tracks = sorted(tracks, key=lambda track: (track.first, -track.last))
+    while (mended := _mend_one(tracks)) is not None:
+        tracks = mended
     return tracks
+
+
+def _mend_one(tracks: list[Track]) -> list[Track] | None:
+    for slip in tracks:
+        if slip.seen > _SHORT:
+            continue
+        others = [track for track in tracks if track is not slip and _slipped(slip, track)]
+        if any(track.first < slip.first and slip.last < track.last for track in others):
+            return [track for track in tracks if track is not slip]
+        for before in others:
+            for after in others:
+                if before.last + 1 == slip.first and slip.last + 1 == after.first and before.text == after.text:
+                    best = max(before, after, key=lambda track: track.score)
+                    seen = before.seen + slip.seen + after.seen
+                    whole = replace(best, first=before.first, last=after.last, seen=seen)
+                    return [whole, *(t for t in tracks if t is not slip and t is not before and t is not after)]
+    return None
 
 
 def _slipped(slip: Track, track: Track) -> bool:

@@ -134,20 +134,20 @@ class Ocr:
     async def _cards(self, clip: Clip, readings: Sequence[Reading], end_s: float) -> tuple[TextCard, ...]:
         cards = []
         for track in track_cards(readings):
-            start_s = await self._boundary(clip, track, readings[track.first])
+            start_s = await self._boundary(clip, track, readings[track.first], came=True)
             gone = readings[track.last + 1] if track.last + 1 < len(readings) else None
             cards.append(
                 TextCard(
                     text=track.text,
                     start_s=round(start_s, 2),
-                    end_s=round(end_s if gone is None else await self._boundary(clip, track, gone), 2),
+                    end_s=round(end_s if gone is None else await self._boundary(clip, track, gone, came=False), 2),
                     box=track.box,
                     score=track.score,
                 )
             )
         return tuple(cards)
 
-    async def _boundary(self, clip: Clip, track: Track, reading: Reading) -> float:
+    async def _boundary(self, clip: Clip, track: Track, reading: Reading, *, came: bool) -> float:
         """When the card came, or went: the change in its place between this reading and the moment before it."""
         if reading.time_s <= reading.since_s:
             return reading.time_s
@@ -157,7 +157,7 @@ class Ocr:
         places = [region(luma(frame), track.box) for frame in frames]
         if len(places) < 2:
             return reading.time_s
-        return frames[await asyncio.to_thread(switch_index, places)].time_s or 0.0
+        return frames[await asyncio.to_thread(switch_index, places, came=came)].time_s or 0.0
 
 
 def _note(readings: Sequence[Reading], *, differing: int, read_to_s: float, end_s: float) -> str:

@@ -112,16 +112,6 @@ def test_speech_named_by_the_sound_classifier_alone_is_left_to_speech_recognitio
     assert "speech is heard" in write(make_case(seen_by("sound", classified))).caption
 
 
-def test_a_sound_does_not_begin_in_measured_silence() -> None:
-    heard = SoundEvidence(
-        loudness_lufs=-20,
-        silent=(Span(start_s=3.0, end_s=6.1),),
-        classified=True,
-        events=(SoundEvent(start_s=5.6, end_s=9, label="music", score=0.9),),
-    )
-    assert "At 6s, music plays." in write(make_case(seen_by("sound", heard))).caption
-
-
 def test_text_that_comes_with_a_cut_comes_at_the_cut() -> None:
     card = TextCard(text="PART 2", start_s=9.96, end_s=12.0)
     case = make_case(seen_by("shots", shots(10.0)), seen_by("ocr", TextEvidence(cards=(card,), frames_read=1)))

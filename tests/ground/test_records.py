@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from omnidetective.evidence import OtherEvidence, ShotEvidence, Span
+from omnidetective.evidence import (
+    Cut,
+    Evidence,
+    OtherEvidence,
+    ShotEvidence,
+    SoundEvidence,
+    Span,
+    SpeechEvidence,
+    SpeechSegment,
+    TextCard,
+    TextEvidence,
+)
 from omnidetective.records import (
     CaptionRecord,
     Event,
@@ -106,6 +117,22 @@ def test_records_and_failures_survive_pickling() -> None:
         input="{torn",
     )
     assert pickle.loads(pickle.dumps(failed)) == failed
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        SpeechEvidence(segments=(SpeechSegment(start_s=0, end_s=1, text="a"),)),
+        TextEvidence(cards=(TextCard(text="a"),), frames_read=1),
+        ShotEvidence(cuts=(Cut(time_s=1),), shots=()),
+        SoundEvidence(silent=()),
+        OtherEvidence(values={"a": None}),
+    ],
+    ids=lambda evidence: evidence.type,
+)
+def test_evidence_with_nothing_optional_reads_back_as_itself(evidence: Evidence) -> None:
+    observation = Observation(observer="x", kind="instrument", question="q", answer="a", data=evidence)
+    assert Observation.model_validate_json(observation.model_dump_json()) == observation
 
 
 json_values = st.recursive(

@@ -64,6 +64,15 @@ def test_an_installed_package_is_listed_shown_set_and_asked(tmp_path: Path) -> N
     assert asked.stdout.strip() == "dim, 1.0 s", asked.stderr
 
 
+def test_the_observer_in_the_guide_works_as_it_stands_there(tmp_path: Path) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "observers.md").read_text(encoding="utf-8")
+    code = guide.split("```python\n")[1].split("```")[0]
+    package(tmp_path, "brightness", code, entry="brightness_plug:Brightness")
+    poster = Path(__file__).resolve().parents[2] / "data" / "poster.jpg"
+    asked = omnidetective(tmp_path, "observers", "ask", "brightness", str(poster))
+    assert asked.stdout.startswith("mean brightness "), asked.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

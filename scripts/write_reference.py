@@ -14,7 +14,7 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 
-from omnidetective.cli.main import COMMANDS, cli
+from omnidetective.cli.main import cli
 from omnidetective.records import CaptionRecord, FailureRecord
 from omnidetective.settings import Section, Settings
 
@@ -71,21 +71,22 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _cli() -> str:
     lines = ["# Command line", "", "The help texts, as the program prints them.", ""]
-    for path, command in _commands(cli, ("omnidetective",)):
-        context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
-        lines += [f"## `{' '.join(path)}`", "", "```", command.get_help(context).rstrip(), "```", ""]
+    for context in _contexts(cli, "omnidetective", None):
+        help_text = context.command.get_help(context).rstrip()
+        lines += [f"## `{context.command_path}`", "", "```", help_text, "```", ""]
     return "\n".join(lines)
 
 
-def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, command
+def _contexts(command: click.Command, name: str, parent: click.Context | None) -> Iterator[click.Context]:
+    """A command and all below it, each in the context that a call of it would have."""
+    settings = {**command.context_settings, "max_content_width": 100, "terminal_width": 100}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    yield context
     if isinstance(command, click.Group):
-        context = click.Context(command)
-        names = COMMANDS if command is cli else command.list_commands(context)
-        for name in names:
-            child = command.get_command(context, name)
+        for child_name in command.list_commands(context):
+            child = command.get_command(context, child_name)
             if child is not None:
-                yield from _commands(child, (*path, name))
+                yield from _contexts(child, child_name, context)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from omnidetective.evidence import SpeechEvidence, SpeechSegment, TextEvidence
+from omnidetective.evidence import SpeechEvidence, SpeechSegment
 from omnidetective.media.clip import Clip
 from omnidetective.records import (
     Candidate,
@@ -98,7 +98,3 @@ class Case:
             )
             for s, _ in speech
         )
-
-    def looked_for_text(self) -> bool:
-        """Whether OCR read any of it."""
-        return any(True for _ in self.evidence(TextEvidence))

@@ -125,6 +125,17 @@ class Told:
     refusal: str = ""
 
 
+Ending = Literal[
+    "",
+    "the inquiries are spent",
+    "the token budget is spent",
+    "the time is up",
+    "no observer is left",
+    "no new question was put for several turns",
+]
+"""Why no question may be put any more, as the detective is told; empty while it may go on asking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where the investigation stands, as the detective is told.
@@ -134,7 +145,7 @@ class Standing:
 
     inquiries_left: int
     open_points: tuple[str, ...] = ()
-    must_conclude: str = ""
+    must_conclude: Ending = ""
     uncovered: tuple[Attribute, ...] = field(default=())
 
 

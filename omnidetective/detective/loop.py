@@ -18,6 +18,7 @@ from omnidetective.detective.inquiry import (
     Ask,
     Conclude,
     Detective,
+    Ending,
     Inquiry,
     Standing,
     Told,
@@ -37,7 +38,7 @@ _FAILURES_TO_GIVE_UP = 2
 _FRUITLESS_TURNS = 4
 """Turns in a row that put no new question, after which the detective has to conclude."""
 
-_SPENT = frozenset({"the token budget is spent", "the time is up"})
+_SPENT: frozenset[Ending] = frozenset({"the token budget is spent", "the time is up"})
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ def _standing(
     left = settings.inquiries - progress.inquiries
     working = [name for name in observers if name not in progress.gone]
     usage = progress.meter.usage()
-    must = ""
+    must: Ending = ""
     if left <= 0:
         must = "the inquiries are spent"
     elif settings.tokens is not None and usage.prompt_tokens + usage.completion_tokens >= settings.tokens:

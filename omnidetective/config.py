@@ -33,6 +33,9 @@ M = TypeVar("M", bound=BaseModel)
 Provider = Literal["openai", "dashscope", "scripted", "embedded"]
 Dialect = Literal["openai", "dashscope", "vllm"]
 
+TEXT_ROLES = frozenset({"integrator", "verifier", "auditor", "refiner", "judge"})
+"""The roles of the caption stages: any chat model can play them."""
+
 
 class ModelSpec(Section):
     """One model of a model set, and how to reach it."""
@@ -70,7 +73,8 @@ class ModelSet(Section):
     """Environment variables without which the set cannot work."""
     models: dict[str, ModelSpec]
     roles: dict[str, str]
-    """Role (detective, audio_llm, frame_captioner, …) → key in `models`."""
+    """Role (detective, integrator, auditor, audio_llm, frame_captioner, …) → key in `models`. A role of the caption
+    stages that is not named is played by the detective's model."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Settings that this cast wants, weaker than the user's."""
 
@@ -81,10 +85,13 @@ class ModelSet(Section):
                     f"role {role!r} names the model {key!r}, which is not under models{_nearest(key, self.models)}"
                 )
 
+    def key(self, role: str) -> str:
+        """The key in ``models`` of who plays a role; empty where nobody does."""
+        return self.roles.get(role, self.roles.get("detective", "") if role in TEXT_ROLES else "")
+
     def spec(self, role: str) -> ModelSpec | None:
         """The model that plays a role, or ``None`` where nobody does."""
-        key = self.roles.get(role)
-        return None if key is None else self.models[key]
+        return self.models.get(self.key(role))
 
 
 class StageSpec(Section):
@@ -94,6 +101,12 @@ class StageSpec(Section):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
+class StagesTogether(Section):
+    """Stages that work on the same case side by side; what they find is joined, in the order they are named."""
+
+    together: tuple[StageSpec, ...] = Field(min_length=2)
+
+
 class Workflow(Section):
     """The ordered stages that a clip passes through."""
 
@@ -101,8 +114,13 @@ class Workflow(Section):
     description: str
     source: str = ""
     """The paper or page that the recipe is from."""
-    stages: tuple[StageSpec, ...]
+    stages: tuple[StageSpec | StagesTogether, ...]
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[tuple[StageSpec, ...], ...]:
+        """The stages in order; those of one step work side by side."""
+        return tuple(s.together if isinstance(s, StagesTogether) else (s,) for s in self.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +184,8 @@ def load_config(
         (f"workflow {workflow.name}", _flatten(workflow.settings)),
         *(
             (f"workflow {workflow.name}", _flatten({stage.stage: stage.settings}))
-            for stage in workflow.stages
+            for step in workflow.steps
+            for stage in step
             if stage.settings
         ),
     ]

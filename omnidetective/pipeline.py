@@ -18,18 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic import JsonValue
-
 import omnidetective
 from omnidetective.case import Case
 from omnidetective.config import Config
 from omnidetective.errors import (
     ClipTimeoutError,
     ConfigError,
-    NoCandidatesError,
     OmnidetectiveError,
     ProviderError,
 )
+from omnidetective.lines import failure, record
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.media.intake import open_clip
@@ -38,16 +36,15 @@ from omnidetective.observers.registry import ToolBox
 from omnidetective.prompts import PromptLibrary, prompts_used
 from omnidetective.records import (
     CaptionRecord,
-    FailureDetail,
     FailureRecord,
     InputRow,
-    Outcome,
     Provenance,
-    Quality,
 )
 from omnidetective.rows import parse_row
+from omnidetective.segments import plan_segments
 from omnidetective.stages import STAGES
-from omnidetective.stages.base import Stage, StageContext
+from omnidetective.stages.base import StageContext
+from omnidetective.stages.plan import StagePlan
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +65,18 @@ class _Run:
     def enter(self, stage: str) -> None:
         self.stage = stage
 
-    def leave(self, since: float) -> None:
-        self.seconds[self.stage] = round(time.monotonic() - since, 3)
+    def leave(self, stage: str, seconds: float) -> None:
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + seconds, 3)
 
 
 class Pipeline:
     """Captions clips, one at a time or many at once on one event loop."""
 
-    def __init__(self, config: Config, *, base_dir: Path, context: StageContext, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, config: Config, *, base_dir: Path, context: StageContext, plan: StagePlan) -> None:
         self._config = config
         self._base_dir = base_dir
         self._context = context
-        self._stages = stages
+        self._plan = plan
         self._preparing = asyncio.Lock()
         self._prepared = False
 
@@ -96,7 +93,7 @@ class Pipeline:
             PromptError: a broken prompt file.
         """
         settings = config.settings
-        stages = _stages(config)
+        plan = StagePlan.of(config.workflow, STAGES)
         prompts = PromptLibrary(settings.prompts)
         cast = Cast(config.model_set, settings.retry)
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
@@ -111,7 +108,7 @@ class Pipeline:
         context = StageContext(
             settings=settings, model_set=config.model_set, cast=cast, toolbox=toolbox, prompts=prompts
         )
-        return cls(config, base_dir=base_dir or Path.cwd(), context=context, stages=stages)
+        return cls(config, base_dir=base_dir or Path.cwd(), context=context, plan=plan)
 
     async def prepare(self) -> None:
         """Ask self-hosted servers which model they serve, where none is named; the first clip does it by itself.
@@ -200,35 +197,21 @@ class Pipeline:
         await self.prepare()
         since = time.monotonic()
         async with open_clip(row, self._config.settings.media, base_dir=self._base_dir) as clip:
-            run.leave(since)
-            case = Case(row=row, clip=clip)
-            for stage in self._stages:
-                run.enter(stage.name)
-                since = time.monotonic()
-                case = await stage(case, self._context)
-                run.leave(since)
+            settings = self._config.settings
+            case = Case(row=row, clip=clip, segments=await plan_segments(clip, settings.segment))
+            run.leave(INTAKE, time.monotonic() - since)
+            case = await self._plan.run(case, self._context, enter=run.enter, leave=run.leave)
+            for _ in range(settings.gate.retry):
+                if not case.rejections:
+                    break
+                log.info("clip %s: rejected (%s), sent through again", row.id, "; ".join(case.rejections))
+                again = replace(case, hints=case.rejections, rejections=())
+                case = await self._plan.again().run(again, self._context, enter=run.enter, leave=run.leave)
             return case
 
     def _record(self, case: Case, run: _Run, meter: Meter) -> CaptionRecord:
-        if case.caption is None or not case.caption.strip():
-            raise NoCandidatesError("the workflow ended without a caption")
-        outcome: Outcome = "partial" if case.shortfalls else "accepted"
         keep = self._config.settings.trajectory
-        return CaptionRecord(
-            id=case.row.id,
-            outcome=outcome,
-            input=handed_through(case.row),
-            media=case.clip.facts,
-            caption=case.caption,
-            events=case.events,
-            transcript=case.transcript(),
-            observations=case.observations or None,
-            candidates=case.candidates or None,
-            quality=Quality(verdict=outcome, reasons=(*case.shortfalls, *case.remarks)),
-            trajectory=(case.trajectory or None) if keep else None,
-            usage=meter.usage(),
-            provenance=self._provenance(run),
-        )
+        return record(case, provenance=self._provenance(run), usage=meter.usage(), trajectory=keep)
 
     def _provenance(self, run: _Run) -> Provenance:
         return Provenance(
@@ -252,56 +235,3 @@ class Pipeline:
             attempts=error.attempts if isinstance(error, ProviderError) else 1,
             type_name=type_name,
         ).model_copy(update={"usage": meter.usage()})
-
-
-def failure(
-    row: InputRow, error: OmnidetectiveError, *, stage: str, attempts: int = 1, type_name: str | None = None
-) -> FailureRecord:
-    """The failure line of a row."""
-    return FailureRecord(
-        id=row.id,
-        outcome=error.outcome,
-        error=FailureDetail(
-            type=type_name or type(error).__name__,
-            message=error.message,
-            stage=stage,
-            attempts=attempts,
-            reason=error.reason,
-            retryable=error.retryable,
-            hint=error.hint,
-        ),
-        input=handed_through(row),
-        line_number=row.line_number,
-    )
-
-
-def handed_through(row: InputRow) -> dict[str, JsonValue]:
-    """The row as the record keeps it: untouched, except that media which came inside it are not repeated."""
-    if not row.media.startswith("data:"):
-        return row.raw
-    kind = row.media.partition(",")[0]
-    return {key: f"{kind},…" if value == row.media else value for key, value in row.raw.items()}
-
-
-def _stages(config: Config) -> tuple[Stage, ...]:
-    if not config.workflow.stages:
-        raise ConfigError(f"workflow {config.workflow.name!r} has no stages")
-    there: set[str] = set()
-    stages: list[Stage] = []
-    for spec in config.workflow.stages:
-        if spec.stage not in STAGES:
-            raise ConfigError(
-                f"workflow {config.workflow.name!r} names the stage {spec.stage!r}",
-                hint=f"there are: {', '.join(STAGES)}",
-            )
-        stage = STAGES[spec.stage]()
-        if missing := sorted(stage.needs - there):
-            raise ConfigError(
-                f"workflow {config.workflow.name!r}: no stage before {stage.name} adds {', '.join(missing)}, "
-                "which it needs"
-            )
-        there |= stage.adds
-        stages.append(stage)
-    if "caption" not in there:
-        raise ConfigError(f"workflow {config.workflow.name!r} ends without a caption: no stage of it writes one")
-    return tuple(stages)

@@ -6,18 +6,20 @@ A field that a workflow does not produce is absent from the line. An empty list 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, JsonValue, PlainSerializer
 
 from omnidetective.errors import FailureOutcome
 from omnidetective.evidence import Evidence, Frozen, Span, Sparse
+from omnidetective.findings import AttributeAudit, AuditSummary, Contradiction, Refinement, Verification
 
 SCHEMA_VERSION: Literal[1] = 1
 
 Outcome = Literal["accepted", "rejected", "partial"]
 Modality = Literal["video", "audio", "image"]
 Attribute = Literal["scene", "characters", "objects", "actions", "narrative", "speech", "camera", "emotions"]
+ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 Kind = Literal["witness", "instrument"]
 Cost = Annotated[
     Decimal | None,
@@ -87,9 +89,11 @@ class ModelUsage(Sparse):
 
 
 class Usage(ModelUsage):
-    """The whole of a clip, and the same by model."""
+    """The whole of a clip, and the same by model, by stage of the workflow and by role of the cast."""
 
     by_model: dict[str, ModelUsage] = Field(default_factory=dict)
+    by_stage: dict[str, ModelUsage] = Field(default_factory=dict)
+    by_role: dict[str, ModelUsage] = Field(default_factory=dict)
 
 
 class ObservationError(Sparse):
@@ -141,42 +145,26 @@ class TranscriptLine(Sparse):
 
 
 class Candidate(Sparse):
-    """A whole caption proposed by one source."""
+    """A whole caption proposed by one source; of a long clip, of one ``span`` of it."""
 
     source: str
     caption: str
+    span: Span | None = None
 
 
-class AuditError(Sparse):
-    snippet: str
-    why: str
-    evidence: tuple[str, ...] = ()
+class StageDraft(Sparse):
+    """The caption as one stage left it, where it differs from what the stage was given."""
 
-
-class AuditMissing(Sparse):
-    what: str
-    why: str
-
-
-class AttributeAudit(Sparse):
-    """What is wrong with the draft in one attribute."""
-
-    errors: tuple[AuditError, ...] = ()
-    missing: tuple[AuditMissing, ...] = ()
-    expressiveness: tuple[str, ...] = ()
-
-
-class Refinement(Sparse):
-    """What the refiner did about the audit."""
-
-    fixed_errors: tuple[str, ...] = ()
-    filled_missing: tuple[str, ...] = ()
-    dropped_forbidden: tuple[str, ...] = ()
-    timestamp_adjustments: tuple[str, ...] = ()
+    stage: str
+    caption: str
 
 
 class Quality(Sparse):
-    """The verdict, and why."""
+    """The verdict, and why.
+
+    ``reasons`` begin with those of the verdict; what was dropped or corrected on the way follows. ``scores`` holds what
+    the gate measured: ``tokens``, ``grounding`` (share of sentences that cite evidence, 0…1), ``completeness`` (1…5).
+    """
 
     verdict: Outcome
     reasons: tuple[str, ...] = ()
@@ -235,7 +223,12 @@ class CaptionRecord(Sparse):
     transcript: tuple[TranscriptLine, ...] | None = None
     observations: tuple[Observation, ...] | None = None
     candidates: tuple[Candidate, ...] | None = None
+    drafts: tuple[StageDraft, ...] | None = None
+    verification: Verification | None = None
     audit: dict[Attribute, AttributeAudit] | None = None
+    audit_after: dict[Attribute, AttributeAudit] | None = None
+    audit_summary: AuditSummary | None = None
+    contradictions: tuple[Contradiction, ...] | None = None
     refinement: Refinement | None = None
     quality: Quality
     trajectory: tuple[TrajectoryMessage, ...] | None = None
@@ -282,6 +275,6 @@ class FailureRecord(Sparse):
         return self.model_dump_json()
 
 
-def case_id(n: int) -> str:
-    """The id of the ``n``-th observation of a case, from 1."""
-    return f"o{n}"
+def case_id(n: int, branch: str = "") -> str:
+    """The id of the ``n``-th observation of a case, from 1; ``branch`` tells apart what is observed side by side."""
+    return f"{branch}o{n}"

@@ -6,9 +6,11 @@ The descriptions are the user's documentation: ``docs/reference/settings.md`` is
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from omnidetective.records import ATTRIBUTES, Attribute
 
 
 class Section(BaseModel):
@@ -88,6 +90,141 @@ class InvestigateSettings(Section):
     """Sampling temperature of the detective; the provider's default when unset."""
 
 
+Shows = tuple[Literal["frames", "audio", "transcript"], ...]
+"""What a role is shown of the clip besides its text; what its model cannot take is left out and noted."""
+
+
+class SegmentSettings(Section):
+    """How a long clip is cut into segments, which are worked on side by side."""
+
+    max_s: Annotated[float, Field(ge=5)] = 60.0
+    """Longest segment; a clip that is no longer is worked on whole."""
+    parallel: Count = 4
+    """Most segments of one clip in work at the same time."""
+
+
+class AnnotatorSettings(Section):
+    """One annotator: who plays it, and what it is shown."""
+
+    role: str
+    """Role of the model set; `asr` proposes the transcript itself. A role that nobody plays is left out."""
+    shows: Shows
+    """What it is shown: `frames`, `audio`, `transcript` (the words with their times)."""
+    enabled: bool = True
+    """Off leaves this annotator out."""
+
+
+class AnnotateSettings(Section):
+    """Captions of the whole clip by models that know nothing of each other."""
+
+    annotators: dict[str, AnnotatorSettings] = {
+        "captioner": AnnotatorSettings(role="omni_llm", shows=("frames", "audio")),
+        "frames": AnnotatorSettings(role="frame_captioner", shows=("frames",)),
+        "audio": AnnotatorSettings(role="audio_llm", shows=("audio",)),
+    }
+    """The annotators by name; the name is the `source` of the candidate."""
+    min_candidates: Count = 1
+    """Fewest candidates, the detective's included, without which the clip fails."""
+    fps: Annotated[float, Field(gt=0)] = 2.0
+    """Frames a second that an annotator is shown, up to `max_frames` (AVoCaDO and ASID: 2)."""
+    max_frames: Count = 32
+    """Most frames that an annotator is shown at once."""
+    max_tokens: Count = 2048
+    """Longest candidate, in tokens of the model."""
+
+
+class EnsembleSettings(Section):
+    """Merging the candidates into one draft."""
+
+    shows: Shows = ("transcript",)
+    """What the integrator gets besides candidates and observations; `avocado` gives it the clip again."""
+    fps: Annotated[float, Field(gt=0)] = 2.0
+    """Frames a second that it is shown, up to `max_frames`."""
+    max_frames: Count = 32
+    """Most frames that it is shown at once."""
+    answer_chars: Count = 4000
+    """Most characters of one observation that this and the later stages are shown; the record keeps it whole."""
+    max_tokens: Count = 4096
+    """Longest answer, in tokens of the model."""
+
+
+class VerifySettings(Section):
+    """The check of the draft against its sources."""
+
+    shows: Shows = ("transcript",)
+    """What the verifier gets besides draft, candidates and observations."""
+    fps: Annotated[float, Field(gt=0)] = 1.0
+    """Frames a second that it is shown, up to `max_frames`."""
+    max_frames: Count = 16
+    """Most frames that it is shown at once."""
+    max_tokens: Count = 4096
+    """Longest answer, in tokens of the model."""
+
+
+class AuditSettings(Section):
+    """The audit, attribute by attribute."""
+
+    auditor: bool = True
+    """Ask the auditor, a model. Off leaves the instruments, which cost nothing."""
+    attributes: tuple[Attribute, ...] = ATTRIBUTES
+    """Attributes that the auditor judges, where the clip can have them."""
+    calls: Literal["one", "each"] = "one"
+    """Judge all attributes in one call, or each in a call of its own: dearer, and blind to the other judgements."""
+    shows: Shows = ("frames", "audio", "transcript")
+    """What the auditor gets besides caption and observations."""
+    fps: Annotated[float, Field(gt=0)] = 1.0
+    """Frames a second that it is shown, up to `max_frames`."""
+    max_frames: Count = 16
+    """Most frames that it is shown at once."""
+    max_tokens: Count = 4096
+    """Longest answer, in tokens of the model."""
+    cross_examine: bool = True
+    """Put a contradiction between witnesses that no instrument can settle back to them, once."""
+    quote_similarity: Annotated[float, Field(gt=0, le=1)] = 0.6
+    """Edit similarity from which a quotation counts as the words that were recognised (AVoCaDO's γ)."""
+
+
+class RefineSettings(Section):
+    """The repair of what the audit found."""
+
+    keep_similarity: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Similarity from which a sentence without a finding counts as unchanged."""
+    reaudit: Literal["no", "instruments", "full"] = "instruments"
+    """Who looks at the refined caption: nobody, the instruments (free), or the auditor too (as dear as the audit)."""
+    max_tokens: Count = 4096
+    """Longest answer, in tokens of the model."""
+
+
+class SplitSettings(Section):
+    """Captions of single attributes."""
+
+    attributes: tuple[Attribute, ...] = ATTRIBUTES
+    """Attributes to write a caption of; what a clip does not have is left out."""
+    max_tokens: Count = 4096
+    """Longest answer, in tokens of the model."""
+
+
+class GateSettings(Section):
+    """What a caption must be to be accepted."""
+
+    min_tokens: Annotated[int, Field(ge=0)] = 8
+    """Fewest words, numbers and punctuation marks of a caption."""
+    max_tokens: Count = 4096
+    """Most of them (the second threshold of AVoCaDO's length reward)."""
+    max_tokens_per_s: Annotated[float, Field(gt=0)] = 100.0
+    """Most of them for each second of the clip; 400 are always allowed."""
+    judge: bool = True
+    """Let the judge score how complete the merged caption is, seeing the captions before and after the merge."""
+    completeness: Annotated[int, Field(ge=1, le=5)] = 4
+    """Lowest completeness score that is accepted (AVoCaDO keeps 4 and 5)."""
+    grounding: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Lowest share of sentences that cite evidence."""
+    max_errors: Annotated[int, Field(ge=0)] = 0
+    """Most errors in the final caption that instruments prove."""
+    retry: Annotated[int, Field(ge=0, le=3)] = 0
+    """How often a rejected clip is sent through again, with the reasons as hints."""
+
+
 class LimitSettings(Section):
     """Limits of a clip."""
 
@@ -112,7 +249,15 @@ class Settings(Section):
     """Keep the detective's conversation in the record."""
     media: MediaSettings = MediaSettings()
     retry: RetrySettings = RetrySettings()
+    segment: SegmentSettings = SegmentSettings()
+    annotate: AnnotateSettings = AnnotateSettings()
     investigate: InvestigateSettings = InvestigateSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
+    verify: VerifySettings = VerifySettings()
+    audit: AuditSettings = AuditSettings()
+    refine: RefineSettings = RefineSettings()
+    split: SplitSettings = SplitSettings()
+    gate: GateSettings = GateSettings()
     limits: LimitSettings = LimitSettings()
     observers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of each observer by its name: see `omnidetective observers show NAME`."""

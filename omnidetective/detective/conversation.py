@@ -26,7 +26,7 @@ def as_shown(observation: Observation, *, answer_chars: int) -> dict[str, Any]:
     if observation.error is not None:
         shown["unavailable"] = observation.error.message
     else:
-        shown["answer"] = _shortened(observation.answer, answer_chars)
+        shown["answer"] = shortened(observation.answer, answer_chars)
     return shown
 
 
@@ -91,7 +91,8 @@ def _state(standing: Standing) -> dict[str, Any]:
     return state
 
 
-def _shortened(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
+    """A text without its middle, where it has more than ``most`` characters; it says how many were left out."""
     if len(text) <= most:
         return text
     half = most // 2

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from omnidetective.case import Case
 from omnidetective.evidence import Span
-from omnidetective.records import Attribute, Event, Observation, TrajectoryMessage
-
-ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
+from omnidetective.records import ATTRIBUTES, Attribute, Event, Observation, TrajectoryMessage
 
 _AUDIO_ATTRIBUTES: frozenset[Attribute] = frozenset(
     {"scene", "characters", "actions", "narrative", "speech", "emotions"}

@@ -24,7 +24,9 @@ from omnidetective.detective.inquiry import (
     Told,
     possible_attributes,
 )
+from omnidetective.draft import Draft
 from omnidetective.errors import BudgetSpentError, FormatError, NoCandidatesError
+from omnidetective.grounding import cited
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer
@@ -219,10 +221,10 @@ def _closed(
             shortfalls.append(f"nobody was asked about {', '.join(left_open)}")
     shortfalls += [f"not settled: {text}" for text in turn.contradictions]
     not_asked = [f"{name} could not be asked: {why.message}" for name, why in unavailable.items() if not why.expected]
+    told_in_full = " ".join(event.text for event in turn.events) == turn.caption
+    events = turn.events if told_in_full else cited(turn.caption, case, known=turn.events)
     return replace(
-        case.proposed("detective", turn.caption),
-        caption=turn.caption,
-        events=turn.events or None,
+        case.proposed("detective", turn.caption).drafted("investigate", Draft.of(events, case.scope)),
         trajectory=detective.conversation,
         shortfalls=(*case.shortfalls, *shortfalls),
         remarks=(*case.remarks, *turn.remarks, *not_asked),

@@ -20,13 +20,14 @@ from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ToolCall, TrajectoryMessage
 from omnidetective.settings import InvestigateSettings
 
-_FIRST_QUESTIONS = {
+FIRST_QUESTIONS = {
     "asr": "What is said, when, and in which language?",
     "ocr": "Which text is shown, where, and from when to when?",
     "shots": "Where are the cuts, and does anything move within the shots?",
     "sound": "How loud is it, where is silence, and which kinds of sound are heard?",
 }
-_OPEN_QUESTION = "What can be observed, in detail and in order of time?"
+"""What each built-in instrument is asked about a whole clip."""
+OPEN_QUESTION = "What can be observed, in detail and in order of time?"
 
 _UNHEARD_S = 1.0
 """Shortest stretch of voice without words that is listened to again."""
@@ -83,7 +84,7 @@ class RuleDetective:
 
     def _wanted(self, case: Case) -> Iterator[Inquiry]:
         for name, spec in self._specs.items():
-            yield Inquiry(name, _FIRST_QUESTIONS.get(name, _OPEN_QUESTION), None, spec.attributes)
+            yield Inquiry(name, FIRST_QUESTIONS.get(name, OPEN_QUESTION), None, spec.attributes)
         if "asr" in self._specs:
             for span in _not_yet_alone(case, "asr", unheard_voices(case)):
                 yield Inquiry("asr", "A voice is active here: which words can be made out?", span, ("speech",))

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from omnidetective.case import Case
 from omnidetective.detective.conversation import CONCLUDE, INQUIRE
 from omnidetective.detective.inquiry import (
-    ATTRIBUTES,
     Ask,
     Conclude,
     ConclusionArguments,
@@ -25,7 +24,7 @@ from omnidetective.detective.inquiry import (
 )
 from omnidetective.evidence import Span
 from omnidetective.media.clip import Clip
-from omnidetective.records import Attribute, Event, ToolCall
+from omnidetective.records import ATTRIBUTES, Attribute, Event, ToolCall
 
 _SHORTEST_SPAN_S = 0.1
 

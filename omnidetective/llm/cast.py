@@ -13,6 +13,7 @@ from omnidetective.errors import ConfigError, ObserverUnavailableError, Omnidete
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.capabilities import built_in_capabilities
 from omnidetective.llm.endpoint import Endpoint, provider_name, resolve_endpoint, resolve_model
+from omnidetective.llm.for_role import ChatForRole, TranscriberForRole
 from omnidetective.llm.metered import Metered
 from omnidetective.llm.prices import Price, built_in_prices
 from omnidetective.llm.retry import Retried
@@ -58,11 +59,16 @@ class Cast:
         self._transcribers: dict[str, Transcriber] = {}
         self._clients: dict[Endpoint, OpenAIClient] = {}
         self._nameless: dict[str, OpenAIChat] = {}
+        self._in_roles: dict[str, ChatModel] = {}
 
     def is_embedded(self, role: str) -> bool:
-        """Whether the rule-driven cast plays a role: it needs no chat model."""
+        """Whether the rules of the embedded cast play a role: it needs no chat model."""
         spec = self._model_set.spec(role)
         return spec is not None and spec.provider == "embedded"
+
+    def is_played(self, role: str) -> bool:
+        """Whether the model set gives a role to anybody."""
+        return self._model_set.spec(role) is not None
 
     def chat(self, role: str) -> ChatModel:
         """The chat model that plays a role, with retries and metering.
@@ -73,7 +79,9 @@ class Cast:
         key, spec = self._spec(role)
         if key not in self._chats:
             self._chats[key] = self._wrap(self._make(key, spec), spec)
-        return self._chats[key]
+        if role not in self._in_roles:
+            self._in_roles[role] = ChatForRole(self._chats[key], role)
+        return self._in_roles[role]
 
     def transcriber(self, role: str = "asr") -> Transcriber:
         """The recogniser that plays a role, with retries and metering.
@@ -83,7 +91,7 @@ class Cast:
         """
         key, spec = self._spec(role)
         if key not in self._transcribers:
-            self._transcribers[key] = self._make_transcriber(role, spec)
+            self._transcribers[key] = TranscriberForRole(self._make_transcriber(role, spec), role)
         return self._transcribers[key]
 
     def names(self) -> dict[str, str]:
@@ -140,7 +148,7 @@ class Cast:
                 reason="no_model",
                 hint="choose a model set with --models dashscope|openai|vllm",
             )
-        return self._model_set.roles[role], spec
+        return self._model_set.key(role), spec
 
     def _make(self, key: str, spec: ModelSpec) -> ChatModel:
         if spec.provider == "scripted":

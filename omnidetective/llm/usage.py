@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
 
@@ -12,43 +13,68 @@ from omnidetective.llm.messages import TokenUsage
 from omnidetective.records import ModelUsage, Usage
 
 
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    """On whose account a call goes."""
+
+    model: str
+    stage: str
+    role: str
+
+
 class Meter:
-    """What was spent inside one scope. It can be read at any time, also after the scope has closed.
+    """What was spent inside one scope. It can be read at any time, also after the scope has closed."""
 
-    Attributes:
-        labels: what the scope is for: ``stage``, ``role``, …
-    """
-
-    def __init__(self, **labels: str) -> None:
-        self.labels: Mapping[str, str] = labels
-        self._by_model: dict[str, ModelUsage] = {}
+    def __init__(self) -> None:
+        self._by_payer: dict[_Payer, ModelUsage] = {}
         self._lock = Lock()  # an observer may call from a thread
 
     def usage(self) -> Usage:
-        """The sum, and the same by model. The cost is ``None`` as soon as one part of it is unknown."""
+        """The sum, and the same by model, stage and role. A cost is ``None`` as soon as one part of it is unknown."""
         with self._lock:
-            by_model = dict(self._by_model)
-        total = sum(by_model.values(), ModelUsage())
-        return Usage(**{name: getattr(total, name) for name in ModelUsage.model_fields}, by_model=by_model)
+            by_payer = dict(self._by_payer)
+        total = sum(by_payer.values(), ModelUsage())
+        return Usage(
+            **{name: getattr(total, name) for name in ModelUsage.model_fields},
+            by_model=_summed((payer.model, usage) for payer, usage in by_payer.items()),
+            by_stage=_summed((payer.stage, usage) for payer, usage in by_payer.items() if payer.stage),
+            by_role=_summed((payer.role, usage) for payer, usage in by_payer.items() if payer.role),
+        )
 
-    def add(self, model: str, usage: ModelUsage) -> None:
-        """Counts something for a model."""
+    def add(self, payer: _Payer, usage: ModelUsage) -> None:
+        """Counts something on an account."""
         with self._lock:
-            self._by_model[model] = self._by_model.get(model, ModelUsage()) + usage
+            self._by_payer[payer] = self._by_payer.get(payer, ModelUsage()) + usage
 
 
 _open_meters: ContextVar[tuple[Meter, ...]] = ContextVar("open_meters", default=())
+_stage: ContextVar[str] = ContextVar("paying_stage", default="")
+_role: ContextVar[str] = ContextVar("paying_role", default="")
 
 
 @contextmanager
-def usage_scope(**labels: str) -> Iterator[Meter]:
+def usage_scope() -> Iterator[Meter]:
     """Counts what is called inside, in tasks started inside too. Scopes nest; each counts everything within it."""
-    meter = Meter(**labels)
+    meter = Meter()
     token = _open_meters.set((*_open_meters.get(), meter))
     try:
         yield meter
     finally:
         _open_meters.reset(token)
+
+
+@contextmanager
+def paid_by(*, stage: str | None = None, role: str | None = None) -> Iterator[None]:
+    """Names the stage or the role on whose account the calls inside go, in tasks started inside too."""
+    stage_token = None if stage is None else _stage.set(stage)
+    role_token = None if role is None else _role.set(role)
+    try:
+        yield
+    finally:
+        if role_token is not None:
+            _role.reset(role_token)
+        if stage_token is not None:
+            _stage.reset(stage_token)
 
 
 def count_call(model: str, *, tokens: TokenUsage | None, cost_usd: Decimal | None, reported: bool = True) -> None:
@@ -77,5 +103,13 @@ def count_failed_attempt(model: str) -> None:
 
 
 def _count(model: str, usage: ModelUsage) -> None:
+    payer = _Payer(model, _stage.get(), _role.get())
     for meter in _open_meters.get():
-        meter.add(model, usage)
+        meter.add(payer, usage)
+
+
+def _summed(items: Iterable[tuple[str, ModelUsage]]) -> dict[str, ModelUsage]:
+    sums: dict[str, ModelUsage] = {}
+    for name, usage in items:
+        sums[name] = sums.get(name, ModelUsage()) + usage
+    return sums

@@ -29,12 +29,21 @@ class StageContext:
 class Stage(Protocol):
     """One step of a workflow.
 
-    ``needs`` and ``adds`` name parts of the case (``caption``, ``events``, ``observations``, …); a workflow whose stage
-    needs what no stage before it adds is refused before the first clip.
+    Attributes:
+        name: how workflow files, settings, records and errors call it.
+        needs: parts of the case without which it cannot work (``candidates``, ``draft``, ``audit``, …); a workflow
+            whose stage needs what no stage before it adds is refused before the first clip.
+        adds: parts of the case that it adds.
+        begins_again: a clip that the gate sends back goes on from the last stage of the workflow that has this.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]]
     adds: ClassVar[frozenset[str]]
+    begins_again: ClassVar[bool] = False
+
+    def by_segment(self, context: StageContext) -> bool:
+        """Whether it works on the segments of a long clip side by side, each as a case of its own."""
+        return False
 
     async def __call__(self, case: Case, context: StageContext) -> Case: ...

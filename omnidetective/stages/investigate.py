@@ -9,15 +9,20 @@ from omnidetective.detective.inquiry import Detective
 from omnidetective.detective.loop import investigate
 from omnidetective.detective.model import ModelDetective
 from omnidetective.detective.rules import RuleDetective
-from omnidetective.stages.base import StageContext
+from omnidetective.stages.base import Stage, StageContext
 
 
-class Investigate:
+class Investigate(Stage):
     """The query–observation loop, played by whoever is the cast's detective."""
 
     name: ClassVar[str] = "investigate"
     needs: ClassVar[frozenset[str]] = frozenset()
-    adds: ClassVar[frozenset[str]] = frozenset({"observations", "candidates", "caption", "events", "trajectory"})
+    adds: ClassVar[frozenset[str]] = frozenset({"observations", "candidates", "draft", "trajectory"})
+    begins_again: ClassVar[bool] = True
+
+    def by_segment(self, context: StageContext) -> bool:
+        """A model sees a long clip better piece by piece; instruments measure as well at any length."""
+        return not context.cast.is_embedded("detective")
 
     async def __call__(self, case: Case, context: StageContext) -> Case:
         settings = context.settings.investigate

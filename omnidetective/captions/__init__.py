@@ -1,0 +1,1 @@
+"""Pure functions about the text of captions."""

@@ -1,0 +1,120 @@
+"""The moments of a caption, and putting its anchors into the one form. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from omnidetective.captions.anchors import Anchor, anchor_text, find_anchors, is_inside
+
+MAX_ROUNDS = 4
+"""Taking an anchor out can bring another to the head of its sentence; nothing real needs more rounds than two."""
+
+# Words that lose their capital when an anchor comes to stand before them. Names never do.
+_SMALL_WORDS = frozenset(
+    "a an the this that these those there here he she it they we his her its their our one two three another both some "
+    "several many in on at as after before while when with from to then now meanwhile and but".split()
+)
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A caption with its anchors in the one form, and what was changed, in words."""
+
+    text: str
+    adjustments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a caption says from one anchor to the next, the anchor included; ``text == source[start:end]``.
+
+    ``second`` is None for what stands before the first anchor.
+    """
+
+    second: int | None
+    start: int
+    end: int
+    text: str
+
+
+def moments(text: str) -> tuple[Moment, ...]:
+    """The stretches of a caption between its anchors, whatever their form; space around them left out."""
+    anchors = find_anchors(text)
+    starts = [0, *(anchor.start for anchor in anchors)]
+    ends = [*(anchor.start for anchor in anchors), len(text)]
+    seconds = [None, *(anchor.second for anchor in anchors)]
+    found: list[Moment] = []
+    for second, start, end in zip(seconds, starts, ends, strict=True):
+        piece = text[start:end]
+        bare = piece.strip()
+        if bare:
+            start += len(piece) - len(piece.lstrip())
+            found.append(Moment(second, start, start + len(bare), bare))
+    return tuple(found)
+
+
+def canonical_anchors(text: str, duration_s: float | None) -> Canonical:
+    """The caption with every anchor inside the clip written "At 7s,": the floor of the time, of a range its start.
+
+    An anchor that says the second of the one before it again is taken out. Nothing is put in another order; anchors
+    outside the clip or out of order are left for the audit. Applied to its own result it changes nothing.
+
+    Args:
+        text: the caption.
+        duration_s: length of the clip; None for an image, all of whose anchors are left alone.
+    """
+    adjustments: list[str] = []
+    for _ in range(MAX_ROUNDS):
+        text, made = _round(text, duration_s)
+        adjustments += made
+        if not made:
+            break
+    return Canonical(text, tuple(adjustments))
+
+
+def _round(text: str, duration_s: float | None) -> tuple[str, list[str]]:
+    pieces: list[str] = []
+    made: list[str] = []
+    position = 0
+    before: Anchor | None = None
+    for anchor in find_anchors(text):
+        if not is_inside(anchor, duration_s):
+            continue
+        again = before is not None and before.second == anchor.second
+        before = anchor
+        if not again and anchor.form == "canonical":
+            continue
+        pieces.append(text[position : anchor.start])
+        position = anchor.end
+        capital = not anchor.text[0].islower() or _opens_sentence(text, anchor.start)
+        if again:
+            made.append(f"“{anchor.text}” was taken out: it repeats the second before it")
+            position = _past_space(text, position)
+            if capital:
+                pieces.append(text[position : position + 1].upper())
+                position += 1
+            continue
+        written = anchor_text(anchor.second)
+        written = written if capital else written.lower()
+        made.append(f"“{anchor.text}” became “{written}”")
+        position = _past_space(text, position)
+        pieces.append(f"{written} " if position < len(text) else written)
+        word = _FIRST_WORD.match(text, position)
+        if word and word[0].lower() in _SMALL_WORDS:
+            pieces.append(word[0][0].lower())
+            position += 1
+    pieces.append(text[position:])
+    return "".join(pieces), made
+
+
+def _opens_sentence(text: str, start: int) -> bool:
+    head = text[max(0, start - 40) : start].rstrip()
+    return not head or head[-1] in ".!?…。！？"
+
+
+def _past_space(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\u00a0":
+        position += 1
+    return position

@@ -99,6 +99,11 @@ class Case:
         """What this case is about: the segment it is for, or the whole clip; ``None`` for an image."""
         return self.scope or self.clip.whole
 
+    @property
+    def what(self) -> str:
+        """What this case is about, for messages: ``clip``, or ``segment`` of it."""
+        return "clip" if self.scope is None else "segment"
+
     def observed(self, new: Iterable[Observation]) -> Case:
         """The case with more observations, each given its id."""
         known = sum(o.id.startswith(f"{self.branch}o") for o in self.observations)

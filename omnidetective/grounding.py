@@ -15,7 +15,8 @@ from typing import Literal
 from rapidfuzz import process
 
 from omnidetective.captions.alignment import plain, similarity
-from omnidetective.captions.anchors import find_anchors, moments
+from omnidetective.captions.anchors import find_anchors
+from omnidetective.captions.moments import moments
 from omnidetective.captions.quotes import find_quotes
 from omnidetective.captions.sentences import split_sentences
 from omnidetective.case import Case
@@ -72,36 +73,19 @@ def cited(text: str, case: Case, *, known: Sequence[Event] = (), trusted: Collec
         One event a sentence, in order; their texts joined by spaces say what ``text`` says.
     """
     old = [plain(_without_anchor(event.text)) for event in known]
-    second_at = {moment.start: moment.second for moment in moments(text)}
+    seconds = [(moment.start, moment.second) for moment in moments(text) if moment.second is not None]
     second: int | None = None
     events = []
     for sentence in split_sentences(text):
-        starts = [s for at, s in second_at.items() if sentence.start <= at < sentence.end and s is not None]
-        anchored = bool(starts)
-        second = starts[0] if starts else second
-        bare = plain(_without_anchor(sentence.text))
-        match = process.extractOne(bare, old, scorer=_scored, score_cutoff=SAME_SENTENCE) if old and bare else None
-        if match is not None:
-            before = known[match[2]]
-            same_time = not anchored or before.start_s is None or int(before.start_s) == second
-            start_s, end_s = (before.start_s, before.end_s) if same_time else (float(second or 0), None)
-            if before.start_s is None and second is not None and anchored:
-                start_s = float(second)
-            events.append(before.model_copy(update={"text": sentence.text, "start_s": start_s, "end_s": end_s}))
-            continue
-        evidence = (
-            _told_in(sentence.text, second, known)
-            or holding(sentence.text, case.answers)
-            or tuple(dict.fromkeys(trusted))
-        )
-        events.append(
-            Event(
-                start_s=None if second is None else float(second),
-                text=sentence.text,
-                modality=sense(sentence.text, evidence, case),
-                evidence=evidence,
-            )
-        )
+        opened = [new for at, new in seconds if sentence.start <= at < sentence.end]
+        second = opened[0] if opened else second
+        told = _version_of(sentence.text, known, old) or _told_in(sentence.text, second, known)
+        evidence = tuple(dict.fromkeys(i for event in told for i in event.evidence))
+        evidence = evidence or holding(sentence.text, case.answers) or tuple(dict.fromkeys(trusted))
+        start_s, end_s = _times(told, second, opens=bool(opened))
+        senses = {event.modality for event in told}
+        modality = senses.pop() if len(senses) == 1 else sense(sentence.text, evidence, case)
+        events.append(Event(start_s=start_s, end_s=end_s, text=sentence.text, modality=modality, evidence=evidence))
     return tuple(events)
 
 
@@ -139,16 +123,34 @@ def sense(text: str, evidence: Collection[str], case: Case) -> EventModality:
     return senses.pop() if len(senses) == 1 else "audiovisual" if senses else "visual"
 
 
-def _told_in(sentence: str, second: int | None, known: Iterable[Event]) -> tuple[str, ...]:
-    """What the events cite that are told in a sentence, among others: most of their words are in it."""
+def _version_of(sentence: str, known: Sequence[Event], plain_texts: Sequence[str]) -> tuple[Event, ...]:
+    """The event that is nearly this sentence, if there is one."""
+    bare = plain(_without_anchor(sentence))
+    if not bare or not plain_texts:
+        return ()
+    match = process.extractOne(bare, plain_texts, scorer=_scored, score_cutoff=SAME_SENTENCE)
+    return () if match is None else (known[match[2]],)
+
+
+def _told_in(sentence: str, second: int | None, known: Iterable[Event]) -> tuple[Event, ...]:
+    """The events that a sentence tells, among other things: most of their words are in it."""
     words = content_words(_without_anchor(sentence))
-    evidence: dict[str, None] = {}
-    for event in known:
-        told = content_words(_without_anchor(event.text))
-        near = second is None or event.start_s is None or abs(event.start_s - second) <= _SAME_MOMENT_S
-        if near and len(told) >= _FEWEST_WORDS and len(told & words) >= _TOLD * len(told):
-            evidence.update(dict.fromkeys(event.evidence))
-    return tuple(evidence)
+    return tuple(
+        event
+        for event in known
+        if (second is None or event.start_s is None or abs(event.start_s - second) <= _SAME_MOMENT_S)
+        and (told := content_words(_without_anchor(event.text)))
+        and len(told & words) >= _TOLD * len(told)
+    )
+
+
+def _times(told: Sequence[Event], second: int | None, *, opens: bool) -> tuple[float | None, float | None]:
+    """When a sentence happens: as the events it tells, unless its own anchor says otherwise; else as its moment."""
+    starts = [event.start_s for event in told if event.start_s is not None]
+    ends = [event.end_s for event in told if event.end_s is not None]
+    if starts and not (opens and int(min(starts)) != second):
+        return min(starts), max(ends, default=None)
+    return None if second is None else float(second), None
 
 
 def _sense_of(observation: Observation) -> EventModality:

@@ -117,12 +117,9 @@ class AnnotatorSettings(Section):
 class AnnotateSettings(Section):
     """Captions of the whole clip by models that know nothing of each other."""
 
-    annotators: dict[str, AnnotatorSettings] = {
-        "captioner": AnnotatorSettings(role="omni_llm", shows=("frames", "audio")),
-        "frames": AnnotatorSettings(role="frame_captioner", shows=("frames",)),
-        "audio": AnnotatorSettings(role="audio_llm", shows=("audio",)),
-    }
-    """The annotators by name; the name is the `source` of the candidate."""
+    annotators: dict[str, AnnotatorSettings] = Field(default_factory=dict)
+    """The annotators by name, which is the `source` of the candidate. Every workflow names its own; add one with
+    `--set 'annotate.annotators.mine={role: omni_llm, shows: [frames]}'`."""
     min_candidates: Count = 1
     """Fewest candidates, the detective's included, without which the clip fails."""
     fps: Annotated[float, Field(gt=0)] = 2.0

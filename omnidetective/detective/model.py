@@ -6,13 +6,14 @@ in the JSON protocol, and is remembered so that the next clip starts there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from omnidetective.case import Case
-from omnidetective.detective.conversation import CONCLUDE, INQUIRE, results, trajectory
+from omnidetective.detective.conversation import CONCLUDE, INQUIRE, as_shown, results, trajectory
 from omnidetective.detective.inquiry import (
     Conclude,
     ConclusionArguments,
@@ -86,6 +87,12 @@ class ModelDetective:
             has_audio=facts.has_audio,
             observers=[{"name": s.name, "kind": s.kind, "description": s.description} for s in self._specs],
             unavailable={name: why.message for name, why in unavailable.items()},
+            part_s=None if case.scope is None else [round(case.scope.start_s, 2), round(case.scope.end_s, 2)],
+            known=[
+                json.dumps(as_shown(o, answer_chars=self._settings.answer_chars), ensure_ascii=False)
+                for o in case.answers
+            ],
+            hints=list(case.hints),
         )
         return Message.of("system", system), Message.of("user", opening)
 

@@ -23,7 +23,6 @@ from omnidetective.detective.inquiry import (
     TurnArguments,
 )
 from omnidetective.evidence import Span
-from omnidetective.media.clip import Clip
 from omnidetective.records import ATTRIBUTES, Attribute, Event, ToolCall
 
 _SHORTEST_SPAN_S = 0.1
@@ -46,7 +45,7 @@ def turn_from_arguments(arguments: TurnArguments, case: Case) -> Turn:
         return conclusion(arguments.conclusion, case)
     if not arguments.inquiries:
         return Ask(("Give at least one inquiry, or a conclusion.",))
-    return Ask(tuple(fit_inquiry(inquiry, case.clip) for inquiry in arguments.inquiries))
+    return Ask(tuple(fit_inquiry(inquiry, case) for inquiry in arguments.inquiries))
 
 
 def _from_call(call: ToolCall, case: Case) -> Inquiry | str:
@@ -55,7 +54,7 @@ def _from_call(call: ToolCall, case: Case) -> Inquiry | str:
     if call.function.name != INQUIRE:
         return f"There is no function {call.function.name!r}: there are {INQUIRE} and {CONCLUDE}."
     try:
-        return fit_inquiry(InquiryArguments.model_validate_json(call.function.arguments or "{}"), case.clip)
+        return fit_inquiry(InquiryArguments.model_validate_json(call.function.arguments or "{}"), case)
     except ValidationError as error:
         return complaint(error)
 
@@ -68,24 +67,26 @@ def complaint(error: ValidationError) -> str:
     )
 
 
-def fit_inquiry(arguments: InquiryArguments, clip: Clip) -> Inquiry | str:
-    """The inquiry with its span inside the clip, or why it has none."""
+def fit_inquiry(arguments: InquiryArguments, case: Case) -> Inquiry | str:
+    """The inquiry with its span inside what the case is about, or why it has none. No span means all of that."""
     attributes = known_attributes(arguments.attributes)
     question = arguments.question.strip()
-    start_s, end_s, length_s = arguments.start_s, arguments.end_s, clip.duration_s
-    if (start_s is None and end_s is None) or clip.whole is None:
-        return Inquiry(arguments.observer, question, None, attributes)
-    start_s = max(0.0, start_s or 0.0)
-    end_s = length_s if end_s is None else min(end_s, length_s)
-    if start_s >= length_s:
-        return f"The clip ends at {length_s:.2f} s: there is nothing from {start_s:g} s."
+    start_s, end_s, part = arguments.start_s, arguments.end_s, case.span
+    if (start_s is None and end_s is None) or part is None:
+        return Inquiry(arguments.observer, question, case.scope, attributes)
+    start_s = max(part.start_s, start_s or part.start_s)
+    end_s = part.end_s if end_s is None else min(end_s, part.end_s)
+    if start_s >= part.end_s:
+        return f"The {case.what} ends at {part.end_s:.2f} s: there is nothing from {start_s:g} s."
     if end_s - start_s < _SHORTEST_SPAN_S:
+        if arguments.end_s is not None and arguments.end_s < part.start_s:
+            return f"The {case.what} begins at {part.start_s:.2f} s: there is nothing before it."
         if arguments.end_s is not None and arguments.end_s < start_s:
             return f"A span ends after it starts, not {start_s:g} to {arguments.end_s:g} s."
-        start_s = max(0.0, min(start_s, length_s - _SHORTEST_SPAN_S))
-        end_s = min(length_s, start_s + _SHORTEST_SPAN_S)
-    if end_s <= start_s or (start_s == 0 and end_s >= length_s):
-        return Inquiry(arguments.observer, question, None, attributes)
+        start_s = max(part.start_s, min(start_s, part.end_s - _SHORTEST_SPAN_S))
+        end_s = min(part.end_s, start_s + _SHORTEST_SPAN_S)
+    if end_s <= start_s or (start_s <= part.start_s and end_s >= part.end_s):
+        return Inquiry(arguments.observer, question, case.scope, attributes)
     return Inquiry(arguments.observer, question, Span(start_s=start_s, end_s=end_s), attributes)
 
 
@@ -113,16 +114,16 @@ def _fit_event(event: EventArguments, case: Case) -> tuple[Event | None, str]:
     cited = tuple(dict.fromkeys(e for e in event.evidence if e in known))
     unknown = [e for e in event.evidence if e not in known]
     remark = f"event {event.text[:60]!r} cited {', '.join(unknown)}, which answered nothing" if unknown else ""
-    length_s = case.clip.duration_s
-    if case.clip.whole is None or event.start_s is None:
+    part = case.span
+    if part is None or event.start_s is None:
         return Event(text=event.text, modality=event.modality, evidence=cited), remark
-    if not 0 <= event.start_s < length_s:
-        outside = f"event {event.text[:60]!r} at {event.start_s:g} s was dropped: the clip is {length_s:.2f} s long"
-        return None, outside
+    if not part.start_s <= event.start_s < part.end_s:
+        where = f"the {case.what} lasts from {part.start_s:.2f} to {part.end_s:.2f} s"
+        return None, f"event {event.text[:60]!r} at {event.start_s:g} s was dropped: {where}"
     end_s = event.end_s if event.end_s is not None and event.end_s > event.start_s else None
     return Event(
         start_s=event.start_s,
-        end_s=None if end_s is None else min(end_s, length_s),
+        end_s=None if end_s is None else min(end_s, part.end_s),
         text=event.text,
         modality=event.modality,
         evidence=cited,

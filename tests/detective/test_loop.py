@@ -92,8 +92,8 @@ async def test_questions_are_put_and_the_report_is_the_caption() -> None:
     assert eyes.asked == [("What is there?", None)]
     assert case.caption == "At 0s, a dog barks."
     assert [(c.source, c.caption) for c in case.candidates] == [("detective", case.caption)]
-    assert case.events is not None
-    assert case.events[0].evidence == ("o1",)
+    assert case.draft is not None
+    assert [(e.text, e.end_s, e.evidence) for e in case.draft.events] == [("At 0s, a dog barks.", 2.0, ("o1",))]
     assert case.shortfalls == ()
     assert tool_messages(model.requests[1])[0]["answer"] == "about What is there?"
     assert [m.role for m in case.trajectory] == ["system", "user", "assistant", "tool", "assistant"]
@@ -356,9 +356,9 @@ async def test_an_event_outside_the_clip_is_dropped_and_said() -> None:
         {"start_s": 25.0, "text": "a late bang", "modality": "audio", "evidence": ["o1"]},
         {"start_s": 19.0, "end_s": 30.0, "text": "a dog", "modality": "visual", "evidence": ["o1", "o77"]},
     ]
-    case, _ = await play([reply("", ask("eyes", "A?")), reply("", conclude(events=events))], eyes)
-    assert case.events is not None
-    assert [(e.text, e.end_s, e.evidence) for e in case.events] == [("a dog", 20.0, ("o1",))]
+    case, _ = await play([reply("", ask("eyes", "A?")), reply("", conclude("At 19s, a dog.", events=events))], eyes)
+    assert case.draft is not None
+    assert [(e.text, e.end_s, e.evidence) for e in case.draft.events] == [("At 19s, a dog.", 20.0, ("o1",))]
     assert any("a late bang" in remark for remark in case.remarks)
     assert any("o77" in remark for remark in case.remarks)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,10 +99,25 @@ def test_which_prompts_were_rendered_is_noted() -> None:
     assert noted == {"detective/inquire": library.get("detective/inquire").fingerprint}
 
 
+class Sample(str):
+    """A value that a template can print, walk through, and take parts of, whatever its input is declared to be."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield Sample("part")
+
+    def __getitem__(self, key: Any) -> Any:
+        return Sample(f"part {key}")
+
+    def __getattr__(self, name: str) -> Any:
+        return Sample(name)
+
+    def items(self) -> list[tuple[Any, Any]]:
+        return [(Sample("key"), Sample("value"))]
+
+
 @pytest.mark.parametrize("name", [prompt.name for prompt in PromptLibrary()])
 def test_every_built_in_prompt_renders_from_its_declared_inputs(name: str) -> None:
     prompt = PromptLibrary().get(name)
-    values = {"modality": "video", "attributes": ["scene"], "observers": [], "unavailable": {}, "duration_s": 3.0}
-    text = prompt.render(**{key: values.get(key, 1) for key in prompt.inputs})
+    text = prompt.render(**{key: Sample(key) for key in prompt.inputs})
     assert text
     assert "{{" not in text

@@ -11,12 +11,13 @@ from servers import faulty_openai as play
 from servers.studio import Studio, asking, quick
 
 from omnidetective.errors import AuthError, ConfigError, TransientError
+from omnidetective.llm.for_role import ChatForRole
 from omnidetective.llm.messages import TokenUsage
 from omnidetective.llm.metered import Metered
 from omnidetective.llm.prices import Price, PriceTable, built_in_prices, load_prices
 from omnidetective.llm.retry import Retried
 from omnidetective.llm.scripted import ScriptedChat, reply
-from omnidetective.llm.usage import usage_scope
+from omnidetective.llm.usage import paid_by, usage_scope
 from omnidetective.records import ModelUsage
 
 TABLE = """
@@ -75,9 +76,9 @@ async def test_the_script_is_free_even_when_it_reports_nothing() -> None:
 
 async def test_scopes_nest_and_reach_into_tasks() -> None:
     model = Metered(ScriptedChat(lambda _: "yes"), built_in_prices().find)
-    with usage_scope(stage="investigate") as outer:
+    with usage_scope() as outer:
         await model.complete(asking())
-        with usage_scope(role="detective") as inner:
+        with usage_scope() as inner:
             async with asyncio.TaskGroup() as group:
                 for _ in range(5):
                     group.create_task(model.complete(asking()))
@@ -85,7 +86,22 @@ async def test_scopes_nest_and_reach_into_tasks() -> None:
             pass
     await model.complete(asking())
     assert (outer.usage().calls, inner.usage().calls, beside.usage().calls) == (6, 5, 0)
-    assert outer.labels == {"stage": "investigate"}
+
+
+async def test_calls_go_on_the_account_of_their_stage_and_role() -> None:
+    model = Metered(ScriptedChat(lambda _: "yes"), built_in_prices().find)
+    with usage_scope() as meter:
+        await model.complete(asking())
+        with paid_by(stage="audit"):
+            await ChatForRole(model, "auditor").complete(asking())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ChatForRole(model, "audio_llm").complete(asking()))
+        with paid_by(stage="refine"):
+            await ChatForRole(model, "auditor").complete(asking())
+    usage = meter.usage()
+    assert usage.calls == 4
+    assert {stage: used.calls for stage, used in usage.by_stage.items()} == {"audit": 2, "refine": 1}
+    assert {role: used.calls for role, used in usage.by_role.items()} == {"auditor": 2, "audio_llm": 1}
 
 
 async def test_tasks_side_by_side_do_not_mix() -> None:

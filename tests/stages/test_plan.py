@@ -1,0 +1,164 @@
+"""The order of stages, what runs side by side, and what a failing branch costs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+from detective.cases import make_case, seen_by
+from stages.casting import playing
+
+from omnidetective.case import Case
+from omnidetective.config import Workflow, load_workflow, names
+from omnidetective.draft import Draft
+from omnidetective.errors import AuthError, ConfigError, NoCandidatesError
+from omnidetective.evidence import Span
+from omnidetective.records import Event
+from omnidetective.stages import STAGES
+from omnidetective.stages.base import Stage, StageContext
+from omnidetective.stages.plan import StagePlan
+
+
+class Look(Stage):
+    name: ClassVar[str] = "look"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    adds: ClassVar[frozenset[str]] = frozenset({"observations"})
+
+    async def __call__(self, case: Case, context: StageContext) -> Case:
+        await asyncio.sleep(0.1)
+        return case.observed([seen_by("eyes")]).proposed("look", f"seen {case.scope}")
+
+
+class Write(Stage):
+    name: ClassVar[str] = "write"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    adds: ClassVar[frozenset[str]] = frozenset({"draft"})
+    begins_again: ClassVar[bool] = True
+    error: ClassVar[Exception | None] = None
+    fails_at_s: ClassVar[float | None] = None
+
+    def by_segment(self, context: StageContext) -> bool:
+        return True
+
+    async def __call__(self, case: Case, context: StageContext) -> Case:
+        await asyncio.sleep(0.1)
+        if self.error is not None and (
+            self.fails_at_s is None or (case.scope and case.scope.start_s == self.fails_at_s)
+        ):
+            raise self.error
+        case = case.observed([seen_by("ears")])
+        text = f"From {case.span.start_s if case.span else 0:g} s."
+        event = Event(text=text, modality="audio", evidence=(case.observations[-1].id,))
+        return case.drafted("write", Draft.of([event], case.scope))
+
+
+class Polish(Stage):
+    name: ClassVar[str] = "polish"
+    needs: ClassVar[frozenset[str]] = frozenset({"draft"})
+    adds: ClassVar[frozenset[str]] = frozenset()
+
+    async def __call__(self, case: Case, context: StageContext) -> Case:
+        return case.noted("polished")
+
+
+def plan(*stages: Any, **known: type[Stage]) -> StagePlan:
+    workflow = Workflow.model_validate({"name": "w", "description": "d", "stages": list(stages)})
+    return StagePlan.of(workflow, {"look": Look, "write": Write, "polish": Polish, **known})
+
+
+async def run(made: StagePlan, case: Case) -> tuple[Case, list[str], dict[str, float]]:
+    entered: list[str] = []
+    seconds: dict[str, float] = {}
+    async with playing({}) as play:
+        done = await made.run(case, play.context, enter=entered.append, leave=seconds.__setitem__)
+    return done, entered, seconds
+
+
+TOGETHER = {"together": [{"stage": "look"}, {"stage": "write"}]}
+
+
+async def test_stages_of_one_step_run_side_by_side_on_the_same_case() -> None:
+    started = asyncio.get_running_loop().time()
+    case, entered, seconds = await run(plan(TOGETHER, {"stage": "polish"}), make_case())
+    assert asyncio.get_running_loop().time() - started < 0.19
+    assert entered == ["look+write", "polish"]
+    assert set(seconds) == {"look", "write", "polish"}
+    assert [o.id for o in case.observations] == ["o1", "wo1"]
+    assert case.caption == "From 0 s."
+    assert case.remarks == ("polished",)
+
+
+async def test_a_long_clip_is_worked_on_by_segment_and_every_sentence_cites_its_own_observation() -> None:
+    from dataclasses import replace
+
+    spans = tuple(Span(start_s=a, end_s=a + 60) for a in (0.0, 60.0, 120.0))
+    case, _, _ = await run(plan({"stage": "write"}), replace(make_case(duration_s=180.0), segments=spans))
+    assert case.caption == "From 0 s. From 60 s. From 120 s."
+    assert case.draft is not None
+    assert [e.evidence for e in case.draft.events] == [("s1o1",), ("s2o1",), ("s3o1",)]
+    assert [o.id for o in case.observations] == ["s1o1", "s2o1", "s3o1"]
+    assert case.scope is None
+
+
+async def test_a_branch_that_fails_in_its_own_way_is_a_shortfall() -> None:
+    class Mute(Write):
+        error = NoCandidatesError("nobody answered")
+
+    case, _, _ = await run(plan(TOGETHER, write=Mute), make_case())
+    assert case.shortfalls == ("write failed: nobody answered",)
+    assert len(case.candidates) == 1
+
+
+async def test_one_lost_segment_does_not_lose_the_clip_and_all_lost_ones_do() -> None:
+    from dataclasses import replace
+
+    spans = tuple(Span(start_s=a, end_s=a + 60) for a in (0.0, 60.0))
+    long = replace(make_case(duration_s=120.0), segments=spans)
+
+    class Gap(Write):
+        error = NoCandidatesError("nobody answered")
+        fails_at_s = 60.0
+
+    case, _, _ = await run(plan({"stage": "write"}, write=Gap), long)
+    assert case.caption == "From 0 s."
+    assert case.shortfalls == ("write (60–120 s) failed: nobody answered",)
+
+    class Mute(Write):
+        error = NoCandidatesError("nobody answered")
+
+    with pytest.raises(NoCandidatesError):
+        await run(plan({"stage": "write"}, write=Mute), long)
+
+
+async def test_an_error_that_would_hit_every_clip_ends_the_clip() -> None:
+    class NoKey(Write):
+        error = AuthError("wrong key")
+
+    with pytest.raises(AuthError):
+        await run(plan(TOGETHER, write=NoKey), make_case())
+
+
+def test_a_clip_that_is_sent_back_goes_on_from_the_last_stage_that_begins_again() -> None:
+    made = plan({"stage": "write"}, {"stage": "look"}, {"stage": "write"}, {"stage": "polish"})
+    assert [[stage.name for stage in step] for step in made.again().steps] == [["write"], ["polish"]]
+
+
+@pytest.mark.parametrize(
+    ("stages", "told"),
+    [
+        ((), "no stages"),
+        (({"stage": "wirte"},), "wirte"),
+        (({"stage": "polish"}, {"stage": "write"}), "no stage before polish adds draft"),
+        (({"together": [{"stage": "write"}, {"stage": "polish"}]},), "no stage before polish adds draft"),
+        (({"stage": "look"},), "without a caption"),
+    ],
+)
+def test_an_impossible_workflow_is_refused_before_the_first_clip(stages: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        plan(*stages)
+
+
+@pytest.mark.parametrize("name", names("workflows"))
+def test_every_built_in_workflow_is_possible(name: str) -> None:
+    assert StagePlan.of(load_workflow(name), STAGES).steps

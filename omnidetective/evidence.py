@@ -152,3 +152,29 @@ Evidence = Annotated[
     Field(discriminator="type"),
 ]
 """The typed findings of one observation, told apart by ``type``."""
+
+
+def within(evidence: Evidence, span: Span) -> Evidence:
+    """The findings that concern a span; those without a time concern every span."""
+    match evidence:
+        case SpeechEvidence():
+            segments = tuple(s for s in evidence.segments if _overlaps(s.start_s, s.end_s, span))
+            voiced = tuple(v for v in evidence.voiced if _overlaps(v.start_s, v.end_s, span))
+            return evidence.model_copy(update={"segments": segments, "voiced": voiced})
+        case TextEvidence():
+            cards = tuple(c for c in evidence.cards if c.start_s is None or _overlaps(c.start_s, c.end_s, span))
+            return evidence.model_copy(update={"cards": cards})
+        case ShotEvidence():
+            cuts = tuple(c for c in evidence.cuts if _overlaps(c.time_s, None, span))
+            shots = tuple(s for s in evidence.shots if _overlaps(s.start_s, s.end_s, span))
+            return evidence.model_copy(update={"cuts": cuts, "shots": shots})
+        case SoundEvidence():
+            silent = tuple(s for s in evidence.silent if _overlaps(s.start_s, s.end_s, span))
+            events = tuple(e for e in evidence.events if _overlaps(e.start_s, e.end_s, span))
+            return evidence.model_copy(update={"silent": silent, "events": events})
+        case OtherEvidence():
+            return evidence
+
+
+def _overlaps(start_s: float, end_s: float | None, span: Span) -> bool:
+    return start_s < span.end_s and max(start_s, end_s if end_s is not None else start_s) >= span.start_s

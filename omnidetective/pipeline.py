@@ -89,7 +89,8 @@ class Pipeline:
             base_dir: folder that relative paths in rows start from: the input file's; by default the working directory.
 
         Raises:
-            ConfigError: an unknown stage or observer, stages in an impossible order, a detective without model or key.
+            ConfigError: an unknown stage or observer, stages in an impossible order, or a role that the workflow needs
+                and nobody can play.
             PromptError: a broken prompt file.
         """
         settings = config.settings
@@ -97,14 +98,8 @@ class Pipeline:
         prompts = PromptLibrary(settings.prompts)
         cast = Cast(config.model_set, settings.retry)
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
-        if not cast.is_embedded("detective"):
-            try:
-                cast.chat("detective")
-            except OmnidetectiveError as error:
-                raise ConfigError(
-                    f"the model set {config.model_set.name!r} cannot play the detective: {error.message}",
-                    hint=error.hint,
-                ) from error
+        for role in plan.roles(settings):
+            _require(cast, role, config)
         context = StageContext(
             settings=settings, model_set=config.model_set, cast=cast, toolbox=toolbox, prompts=prompts
         )
@@ -235,3 +230,15 @@ class Pipeline:
             attempts=error.attempts if isinstance(error, ProviderError) else 1,
             type_name=type_name,
         ).model_copy(update={"usage": meter.usage()})
+
+
+def _require(cast: Cast, role: str, config: Config) -> None:
+    """Refuse a run whose role nobody can play, before anything is paid for."""
+    if cast.is_embedded(role):
+        return
+    try:
+        cast.chat(role)
+    except OmnidetectiveError as error:
+        raise ConfigError(
+            f"the model set {config.model_set.name!r} cannot play the {role}: {error.message}", hint=error.hint
+        ) from error

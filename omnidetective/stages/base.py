@@ -42,6 +42,10 @@ class Stage(Protocol):
     adds: ClassVar[frozenset[str]]
     begins_again: ClassVar[bool] = False
 
+    def roles(self, settings: Settings) -> tuple[str, ...]:
+        """The roles of the cast without which it cannot do its work; they are looked for before the first clip."""
+        return ()
+
     def by_segment(self, context: StageContext) -> bool:
         """Whether it works on the segments of a long clip side by side, each as a case of its own."""
         return False

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnidetective.case import Case
 from omnidetective.detective.conversation import shortened
-from omnidetective.evidence import Span
+from omnidetective.evidence import Span, within
 from omnidetective.records import Observation
 
 
@@ -29,7 +29,7 @@ def observations(case: Case, *, span: Span | None = None, answer_chars: int) -> 
     Args:
         answer_chars: longer answers are shortened in their middle.
     """
-    return _json([_observation(o, answer_chars) for o in case.answers if _concerns(o.span, span)])
+    return _json([_observation(o, span, answer_chars) for o in case.answers if _concerns(o.span, span)])
 
 
 def candidates(case: Case, *, span: Span | None = None, answer_chars: int) -> str:
@@ -71,7 +71,7 @@ def said(value: Any) -> str:
     return _json(value)
 
 
-def _observation(observation: Observation, answer_chars: int) -> dict[str, Any]:
+def _observation(observation: Observation, part: Span | None, answer_chars: int) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": observation.id,
         "by": "instrument" if observation.kind == "instrument" else "witness",
@@ -80,7 +80,12 @@ def _observation(observation: Observation, answer_chars: int) -> dict[str, Any]:
     if observation.span is not None:
         shown["span_s"] = _times(observation.span)
     shown["asked"] = shortened(observation.question, 300)
-    shown["answer"] = shortened(observation.answer, answer_chars)
+    data = observation.data
+    if part is not None and observation.span is None and data is not None:
+        # What was measured over the whole of a long clip: only what concerns the part is told.
+        shown["measured"] = within(data, part).model_dump(mode="json")
+    else:
+        shown["answer"] = shortened(observation.answer, answer_chars)
     return shown
 
 

@@ -9,6 +9,7 @@ from omnidetective.detective.inquiry import Detective
 from omnidetective.detective.loop import investigate
 from omnidetective.detective.model import ModelDetective
 from omnidetective.detective.rules import RuleDetective
+from omnidetective.settings import Settings
 from omnidetective.stages.base import Stage, StageContext
 
 
@@ -19,6 +20,9 @@ class Investigate(Stage):
     needs: ClassVar[frozenset[str]] = frozenset()
     adds: ClassVar[frozenset[str]] = frozenset({"observations", "candidates", "draft", "trajectory"})
     begins_again: ClassVar[bool] = True
+
+    def roles(self, settings: Settings) -> tuple[str, ...]:
+        return ("detective",)
 
     def by_segment(self, context: StageContext) -> bool:
         """A model sees a long clip better piece by piece; instruments measure as well at any length."""

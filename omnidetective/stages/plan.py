@@ -22,6 +22,7 @@ from omnidetective.errors import (
 )
 from omnidetective.evidence import Span
 from omnidetective.llm.usage import paid_by
+from omnidetective.settings import Settings
 from omnidetective.stages.base import Stage, StageContext
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,10 @@ class StagePlan:
         if "draft" not in there:
             raise ConfigError(f"workflow {workflow.name!r} ends without a caption: no stage of it writes one")
         return cls(tuple(steps))
+
+    def roles(self, settings: Settings) -> tuple[str, ...]:
+        """The roles without which the workflow cannot be done, each once."""
+        return tuple(dict.fromkeys(role for step in self.steps for stage in step for role in stage.roles(settings)))
 
     def again(self) -> StagePlan:
         """What a clip that the gate sends back goes through once more."""

@@ -54,7 +54,7 @@ _TO = r"\s{0,2}(?:[-–—~〜−]|to|until|till|through|and)\s{0,2}"
 
 
 def _time(n: int) -> str:
-    """The pattern of a time, and perhaps the end of a range; the first of its numbers may leave the unit to the last."""
+    """The pattern of a time, or of a range, whose first number may leave the unit to the last."""
     return rf"""
     (?: (?P<clock{n}>{_CLOCK}) (?: {_TO} (?P<clock_end{n}>{_CLOCK}) )?
       | (?P<number{n}>{_NUMBER}) (?: (?:{_UNIT})? {_TO} (?P<end{n}>{_NUMBER}) )? {_UNIT}
@@ -65,7 +65,10 @@ _NOT_A_MOMENT = (
     r"(?!\s?[ap]\.?m\b|\s?o[’']clock|\s+(?:in\s+the\s+(?:morning|afternoon|evening)|at\s+night|in\s+length|long|later|"
     r"intervals?|remaining|left|apart|per|each|before|after|ago|away|from|or\s+(?:more|less|so))\b|-\w)"
 )
-_TAIL = r"(?:\s(?:mark|point)\b)?(?:\s(?:onwards?|on)\b(?=\s?,))?(?:\s(?:in|into\s(?:the|this)\s(?:video|clip|recording))\b(?=\s?,))?"
+_TAIL = (
+    r"(?:\s(?:mark|point)\b)?(?:\s(?:onwards?|on)\b(?=\s?,))?"
+    r"(?:\s(?:in|into\s(?:the|this)\s(?:video|clip|recording))\b(?=\s?,))?"
+)
 _STOP = r"(?:\s?[,:]|\s[-–—](?=\s))?"
 _ANCHOR = re.compile(
     rf"""
@@ -83,6 +86,7 @@ _ANCHOR = re.compile(
 )
 _CANONICAL = re.compile(r"At (?:0|[1-9][0-9]*)s,")
 _STOPS = ".!?…。！？\"”»」』’'"
+_LINE_ENDS = "\n\r\u2028\u2029"
 _CLAUSE = re.compile(r"(?:[,;:—–(]|\b(?:and|then|but|while|where|when))\s{0,4}$", re.IGNORECASE)
 _LOOK_BACK = 40
 
@@ -99,11 +103,11 @@ def find_anchors(text: str) -> tuple[Anchor, ...]:
     for match in _ANCHOR.finditer(text):
         if inside(spans, match.start()):
             continue
-        at_head = _at_head(text, match.start(), found)
+        follows = bool(found) and not text[found[-1].end : match.start()].strip()
+        at_head = opens_sentence(text, match.start())
         canonical = _CANONICAL.fullmatch(match[0]) is not None
-        in_clause = match["led"] is not None and match[0].endswith(",") and _in_clause(text, match.start())
-        if at_head or canonical or in_clause:
-            found.append(_anchor(match, capital=at_head or not in_clause))
+        if at_head or follows or canonical or _opens_clause(text, match):
+            found.append(_anchor(match, capital=at_head))
     return tuple(found)
 
 
@@ -142,21 +146,22 @@ def is_inside(anchor: Anchor, duration_s: float | None) -> bool:
     return duration_s is not None and 0 <= anchor.second < max(1, math.ceil(duration_s))
 
 
-def _at_head(text: str, start: int, before: list[Anchor]) -> bool:
-    """Whether a sentence begins at a position: after a stop, a line break, markup, or another anchor."""
-    if before and not text[before[-1].end : start].strip():
-        return True
+def opens_sentence(text: str, start: int) -> bool:
+    """Whether a sentence begins at a position: after a stop or a line break; markup between is looked through."""
     head = text[max(0, start - _LOOK_BACK) : start]
     bare = head.rstrip(" \t\u00a0*_#>•·")
     if bare.endswith(("-", "+")):
         bare = bare[:-1].rstrip(" \t")
-        return not bare or bare[-1] in "\n\r"
+        return not bare or bare[-1] in _LINE_ENDS
     bare = bare.rstrip(")]") or bare
-    return not bare or bare[-1] in _STOPS or bare[-1] in "\n\r\u2028\u2029"
+    return not bare or bare[-1] in _STOPS or bare[-1] in _LINE_ENDS
 
 
-def _in_clause(text: str, start: int) -> bool:
-    return _CLAUSE.search(text[max(0, start - _LOOK_BACK) : start]) is not None
+def _opens_clause(text: str, match: re.Match[str]) -> bool:
+    head = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+    if match["led"]:
+        return match[0].endswith(",") and _CLAUSE.search(head) is not None
+    return match["bracketed"] is not None and head.rstrip().endswith(";")
 
 
 def _anchor(match: re.Match[str], *, capital: bool) -> Anchor:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
-from omnidetective.captions.anchors import Anchor, anchor_text, find_anchors, is_inside
+from omnidetective.captions.anchors import Anchor, anchor_text, find_anchors, is_inside, opens_sentence
 
 MAX_ROUNDS = 4
 """Taking an anchor out can bring another to the head of its sentence; nothing real needs more rounds than two."""
 
 # Words that lose their capital when an anchor comes to stand before them. Names never do.
 _SMALL_WORDS = frozenset(
-    "a an the this that these those there here he she it they we his her its their our one two three another both some "
-    "several many in on at as after before while when with from to then now meanwhile and but".split()
-)
+    {"a", "an", "the", "this", "that", "these", "those", "there", "here", "he", "she", "it", "they", "we", "his", "her",
+     "its", "their", "our", "one", "two", "three", "another", "both", "some", "several", "many", "in", "on", "at", "as",
+     "after", "before", "while", "when", "with", "from", "to", "then", "now", "meanwhile", "and", "but"}
+)  # fmt: skip
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -79,6 +81,8 @@ def _round(text: str, duration_s: float | None) -> tuple[str, list[str]]:
     made: list[str] = []
     position = 0
     before: Anchor | None = None
+    at_head = False  # an anchor taken out just before left the head of its sentence to what follows
+    case: Literal["upper", "lower", "as it is"] = "as it is"
     for anchor in find_anchors(text):
         if not is_inside(anchor, duration_s):
             continue
@@ -86,32 +90,29 @@ def _round(text: str, duration_s: float | None) -> tuple[str, list[str]]:
         before = anchor
         if not again and anchor.form == "canonical":
             continue
-        pieces.append(text[position : anchor.start])
-        position = anchor.end
-        capital = not anchor.text[0].islower() or _opens_sentence(text, anchor.start)
+        between = text[position : anchor.start]
+        pieces.append(_cased(between, case))
+        at_head = opens_sentence(text, anchor.start) or (at_head and not between.strip())
+        position = _past_space(text, anchor.end)
         if again:
             made.append(f"“{anchor.text}” was taken out: it repeats the second before it")
-            position = _past_space(text, position)
-            if capital:
-                pieces.append(text[position : position + 1].upper())
-                position += 1
+            case = "upper" if at_head else "as it is"
             continue
         written = anchor_text(anchor.second)
-        written = written if capital else written.lower()
+        written = written.lower() if anchor.text[0].islower() and not at_head else written
         made.append(f"“{anchor.text}” became “{written}”")
-        position = _past_space(text, position)
-        pieces.append(f"{written} " if position < len(text) else written)
-        word = _FIRST_WORD.match(text, position)
-        if word and word[0].lower() in _SMALL_WORDS:
-            pieces.append(word[0][0].lower())
-            position += 1
-    pieces.append(text[position:])
+        pieces.append(f"{written} " if text[position : position + 1] not in ("", "*", "_", "\n") else written)
+        case, at_head = "lower", False
+    pieces.append(_cased(text[position:], case))
     return "".join(pieces), made
 
 
-def _opens_sentence(text: str, start: int) -> bool:
-    head = text[max(0, start - 40) : start].rstrip()
-    return not head or head[-1] in ".!?…。！？"
+def _cased(text: str, case: Literal["upper", "lower", "as it is"]) -> str:
+    """A continuation with the first letter a sentence head asks for, or the one that follows an anchor."""
+    if case == "upper":
+        return text[:1].upper() + text[1:]
+    word = _FIRST_WORD.match(text) if case == "lower" else None
+    return word[0][0].lower() + text[1:] if word and word[0].lower() in _SMALL_WORDS else text
 
 
 def _past_space(text: str, position: int) -> int:

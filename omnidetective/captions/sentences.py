@@ -27,13 +27,14 @@ _OPENERS = re.compile(r"[(\[{*_¿¡#]{0,8}")
 _WIDE_STOP = re.compile(r"[。！？]")
 _ANCHOR_LIKE = re.compile(r"At\s\d")
 
-_TITLES = (
-    "mr mrs ms dr prof st sgt capt lt cpl col gen maj rev hon pres gov sen rep sr jr mt ft vs approx ca cf fig figs eq "
-    "vol pp ed eds messrs mme mlle inc ltd co corp bros dept est ave blvd rd ph.d e.g i.e"
-).split()
-_TITLE = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(re.escape(t) for t in _TITLES)})$", re.IGNORECASE)
+_TITLE = re.compile(
+    r"(?<![^\W\d_])(?:mr|mrs|ms|dr|prof|st|sgt|capt|lt|cpl|col|gen|maj|rev|hon|pres|gov|sen|rep|sr|jr|mt|ft|vs|approx|ca|cf"
+    r"|figs?|eq|vol|pp|eds?|messrs|mme|mlle|inc|ltd|co|corp|bros|dept|est|ave|blvd|rd|ph\.d|e\.g|i\.e)$",
+    re.IGNORECASE,
+)
 _INITIALS = re.compile(r"(?<![^\W_])(?:[A-Z]\.)*[A-HJ-Z]$|(?<![^\W_])(?:[A-Z]\.)+[A-Z]$")
 _NUMERO = re.compile(r"(?<![^\W_])[Nn]os?$")
+_SHORT = 12
 _LIST_NUMBER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z])")
 
 
@@ -123,12 +124,12 @@ def _may_end(text: str, position: int, sentence_start: int) -> bool:
     after = _past(_SPACE, text, position)
     if _ANCHOR_LIKE.match(text, after):
         return True
-    word = text[max(sentence_start, position - 12) : position - 1]
+    if position - sentence_start < _SHORT and _LIST_NUMBER.fullmatch(text[sentence_start : position - 1].strip()):
+        return False
+    word = (text[max(sentence_start, position - _SHORT) : position - 1].split() or [""])[-1]
     if _TITLE.search(word) or _INITIALS.search(word):
         return False
-    if _NUMERO.search(word) and text[after : after + 1].isdigit():
-        return False
-    return not _LIST_NUMBER.fullmatch(word.strip()) or position - sentence_start > len(word) + 1
+    return not (_NUMERO.search(word) and text[after : after + 1].isdigit())
 
 
 _SPACE = re.compile(r"\s*")

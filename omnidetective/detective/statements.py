@@ -30,6 +30,19 @@ _NO_SOUND_OF_ITS_OWN = frozenset(
 )  # fmt: skip
 
 
+_ORDINALS = (
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -55,11 +68,11 @@ class Statement:
 
 def cuts(case: Case) -> Iterator[Statement]:
     """The changes of shot."""
+    times = sorted({cut.time_s for _, evidence in case.evidence(ShotEvidence) for cut in evidence.cuts})
     for observation, evidence in case.evidence(ShotEvidence):
         for cut in evidence.cuts:
-            yield Statement(
-                cut.time_s, cut.time_s, "the picture cuts to a new shot", "visual", (observation.id,), order=0
-            )
+            clause = f"the picture cuts to {_shot_name(times.index(cut.time_s) + 2)}"
+            yield Statement(cut.time_s, cut.time_s, clause, "visual", (observation.id,), order=0)
 
 
 def texts(case: Case) -> Iterator[Statement]:
@@ -113,6 +126,10 @@ def silences(case: Case) -> Iterator[Statement]:
             if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
                 clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
                 yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+
+
+def _shot_name(number: int) -> str:
+    return f"the {_ORDINALS[number - 2]} shot" if number - 2 < len(_ORDINALS) else f"shot {number}"
 
 
 def _at_cut(start_s: float | None, cut_times: list[float]) -> float | None:

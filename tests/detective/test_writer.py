@@ -58,10 +58,10 @@ def test_a_video_with_everything_reads_in_order_of_time() -> None:
     assert write(case).caption == (
         "This 20-second landscape video is made of three shots. "
         "At 0s, the text “CHAPTER 1” is shown at the top. "
-        "At 4s, the picture cuts to a new shot. "
+        "At 4s, the picture cuts to the second shot. "
         "At 5s, a voice says in English: “Good morning, everyone.” "
         "At 7s, the speech goes on: “Sit down.” "
-        "At 9s, the picture cuts to a new shot. "
+        "At 9s, the picture cuts to the third shot. "
         "At 12s, the sound falls silent. "
         "At 15s, music plays."
     )
@@ -115,7 +115,7 @@ def test_speech_named_by_the_sound_classifier_alone_is_left_to_speech_recognitio
 def test_text_that_comes_with_a_cut_comes_at_the_cut() -> None:
     card = TextCard(text="PART 2", start_s=9.96, end_s=12.0)
     case = make_case(seen_by("shots", shots(10.0)), seen_by("ocr", TextEvidence(cards=(card,), frames_read=1)))
-    assert "At 10s, the picture cuts to a new shot. The text “PART 2” is shown." in write(case).caption
+    assert "At 10s, the picture cuts to the second shot. The text “PART 2” is shown." in write(case).caption
 
 
 def test_an_image_has_no_anchor_and_no_times() -> None:

@@ -27,6 +27,7 @@ from omnidetective.records import (
 E = TypeVar("E")
 
 _LISTS = ("observations", "candidates", "contradictions", "trajectory", "shortfalls", "remarks")
+_SAID_ONCE = ("shortfalls", "remarks")
 _RESULTS = (
     "verification",
     "audit",
@@ -127,7 +128,7 @@ class Case:
                 grown[name] = (*grown[name], *getattr(branch, name)[len(getattr(self, name)) :])
             changed = {n: getattr(branch, n) for n in _RESULTS if getattr(branch, n) is not getattr(self, n)}
             case = replace(case, **changed)
-        case = replace(case, **grown)
+        case = replace(case, **{name: _once(items) if name in _SAID_ONCE else items for name, items in grown.items()})
         new = [b for b in branches if b.draft is not None and b.draft is not self.draft]
         if not new:
             return case
@@ -190,3 +191,7 @@ class Case:
             )
             for s, _ in speech
         )
+
+
+def _once(items: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))

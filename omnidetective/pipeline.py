@@ -101,7 +101,12 @@ class Pipeline:
         for role in plan.roles(settings):
             _require(cast, role, config)
         context = StageContext(
-            settings=settings, model_set=config.model_set, cast=cast, toolbox=toolbox, prompts=prompts
+            settings=settings,
+            model_set=config.model_set,
+            cast=cast,
+            toolbox=toolbox,
+            prompts=prompts,
+            stages=plan.names,
         )
         return cls(config, base_dir=base_dir or Path.cwd(), context=context, plan=plan)
 

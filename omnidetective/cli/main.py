@@ -11,6 +11,7 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
     "caption": ("omnidetective.cli.caption", "Caption one clip and print the caption."),
+    "stats": ("omnidetective.cli.stats", "Show quality, outcomes, tokens and cost of an output."),
     "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip."),
     "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),
     "config": ("omnidetective.cli.config", "Show the configuration and where each value comes from."),

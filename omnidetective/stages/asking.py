@@ -56,7 +56,9 @@ async def exhibit(case: Case, model: ChatModel, look: Look, span: Span | None) -
     if "frames" in look.shows and facts.has_video:
         if can.images:
             looking = LookingSettings(max_frames=look.max_frames, fps=look.fps)
-            media.append(await frames_shown(case.clip, span, looking, most=can.max_media_parts))
+            hears = "audio" in look.shows and facts.has_audio and can.audio and can.mixed_media
+            most = can.max_media_parts - 1 if can.max_media_parts is not None and hears else can.max_media_parts
+            media.append(await frames_shown(case.clip, span, looking, most=most))
         else:
             withheld.append(f"{model.name} takes no images")
     if "audio" in look.shows and facts.has_audio:

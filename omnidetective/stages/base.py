@@ -16,13 +16,14 @@ from omnidetective.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
-    """What stages work with, the same for all clips of a process."""
+    """What stages work with, the same for all clips of a process. ``stages`` names those of the workflow."""
 
     settings: Settings
     model_set: ModelSet
     cast: Cast
     toolbox: ToolBox
     prompts: PromptLibrary
+    stages: frozenset[str] = frozenset()
     habits: Habits = field(default_factory=Habits)
 
 

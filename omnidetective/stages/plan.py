@@ -65,6 +65,11 @@ class StagePlan:
             raise ConfigError(f"workflow {workflow.name!r} ends without a caption: no stage of it writes one")
         return cls(tuple(steps))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its stages."""
+        return frozenset(stage.name for step in self.steps for stage in step)
+
     def roles(self, settings: Settings) -> tuple[str, ...]:
         """The roles without which the workflow cannot be done, each once."""
         return tuple(dict.fromkeys(role for step in self.steps for stage in step for role in stage.roles(settings)))

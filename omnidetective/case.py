@@ -26,6 +26,9 @@ from omnidetective.records import (
 
 E = TypeVar("E")
 
+NOT_SETTLED = "not settled: "
+"""How a shortfall begins that is a contradiction which the detective left open."""
+
 _LISTS = ("observations", "candidates", "contradictions", "trajectory", "shortfalls", "remarks")
 _SAID_ONCE = ("shortfalls", "remarks")
 _RESULTS = (
@@ -128,7 +131,9 @@ class Case:
                 grown[name] = (*grown[name], *getattr(branch, name)[len(getattr(self, name)) :])
             changed = {n: getattr(branch, n) for n in _RESULTS if getattr(branch, n) is not getattr(self, n)}
             case = replace(case, **changed)
-        case = replace(case, **{name: _once(items) if name in _SAID_ONCE else items for name, items in grown.items()})
+        for name in _SAID_ONCE:
+            grown[name] = tuple(dict.fromkeys(grown[name]))
+        case = replace(case, **grown)
         new = [b for b in branches if b.draft is not None and b.draft is not self.draft]
         if not new:
             return case
@@ -191,7 +196,3 @@ class Case:
             )
             for s, _ in speech
         )
-
-
-def _once(items: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(items))

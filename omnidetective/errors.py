@@ -208,6 +208,12 @@ class BadRequestError(ProviderError):
     default_reason = "bad_request"
 
 
+class ContextLengthError(BadRequestError):
+    """The request is longer than the model's context: a shorter one would be answered."""
+
+    default_reason = "context_length"
+
+
 class ContentFilterError(ProviderError):
     """The provider refused this content."""
 

@@ -77,6 +77,8 @@ class SpeechEvidence(Sparse):
     segments: tuple[SpeechSegment, ...]
     voiced: tuple[Span, ...] = ()
     language: str | None = None
+    gated: bool = False
+    """Whether a voice detector listened: without one, no voiced spans mean nothing."""
     dropped: int = 0
     """Segments thrown away because no voice was active there or the recogniser was guessing."""
 

@@ -39,8 +39,8 @@ _WORD = re.compile(r"[^\W_]+")
 _EMPTY_WORDS = """
 a an and are as at be been being but by for from had has have he her here hers him his how i in into is it its of off on
 one or out over she so some such that the their them then there these it they this those through to too under up very
-was we were what when where which while who whom whose will with you your yours two three say says said seen heard shown
-shows appear appears video clip scene sound recording s t
+was we were what when where which while who whom whose will with you your yours two three say says said seen heard speak
+speaks spoken talks shown shows appear appears video clip scene sound recording s t
 """
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 _SENSES: dict[str, EventModality] = {

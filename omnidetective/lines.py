@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from omnidetective.case import Case
+from omnidetective.case import NOT_SETTLED, Case
 from omnidetective.errors import NoCandidatesError, OmnidetectiveError
 from omnidetective.records import (
     CaptionRecord,
@@ -29,7 +29,8 @@ def record(case: Case, *, provenance: Provenance, usage: Usage, trajectory: bool
     """
     if case.draft is None or not case.draft.text.strip():
         raise NoCandidatesError("the workflow ended without a caption")
-    outcome: Outcome = "rejected" if case.rejections else "partial" if case.shortfalls else "accepted"
+    shortfalls = _open_shortfalls(case)
+    outcome: Outcome = "rejected" if case.rejections else "partial" if shortfalls else "accepted"
     return CaptionRecord(
         id=case.row.id,
         outcome=outcome,
@@ -50,7 +51,7 @@ def record(case: Case, *, provenance: Provenance, usage: Usage, trajectory: bool
         refinement=case.refinement,
         quality=Quality(
             verdict=outcome,
-            reasons=(*case.rejections, *case.shortfalls, *case.remarks),
+            reasons=(*case.rejections, *shortfalls, *case.remarks),
             scores=dict(case.scores),
         ),
         trajectory=(case.trajectory or None) if trajectory else None,
@@ -86,3 +87,9 @@ def handed_through(row: InputRow) -> dict[str, JsonValue]:
         return row.raw
     kind = row.media.partition(",")[0]
     return {key: f"{kind},…" if value == row.media else value for key, value in row.raw.items()}
+
+
+def _open_shortfalls(case: Case) -> tuple[str, ...]:
+    """The shortfalls, without contradictions that the detective left and that were settled after it."""
+    settled = {f"{NOT_SETTLED}{c.what}" for c in case.contradictions if c.settled_by is not None}
+    return tuple(text for text in case.shortfalls if text not in settled)

@@ -186,7 +186,7 @@ class RefineSettings(Section):
 
     keep_similarity: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Similarity from which a sentence without a finding counts as unchanged."""
-    reaudit: Literal["no", "instruments", "full"] = "instruments"
+    reaudit: Literal["nobody", "instruments", "full"] = "instruments"
     """Who looks at the refined caption: nobody, the instruments (free), or the auditor too (as dear as the audit)."""
     max_tokens: Count = 4096
     """Longest answer, in tokens of the model."""

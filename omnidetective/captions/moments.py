@@ -14,8 +14,10 @@ MAX_ROUNDS = 4
 # Words that lose their capital when an anchor comes to stand before them. Names never do.
 _SMALL_WORDS = frozenset(
     {"a", "an", "the", "this", "that", "these", "those", "there", "here", "he", "she", "it", "they", "we", "his", "her",
-     "its", "their", "our", "one", "two", "three", "another", "both", "some", "several", "many", "in", "on", "at", "as",
-     "after", "before", "while", "when", "with", "from", "to", "then", "now", "meanwhile", "and", "but"}
+     "its", "their", "our", "one", "two", "three", "another", "both", "some", "several", "many", "most", "all", "each",
+     "no", "nothing", "nobody", "somebody", "someone", "something", "everybody", "everyone", "everything", "in", "on",
+     "at", "as", "after", "before", "while", "when", "where", "what", "with", "from", "to", "then", "now", "meanwhile",
+     "and", "but"}
 )  # fmt: skip
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from omnidetective.case import Case
+from omnidetective.case import NOT_SETTLED, Case
 from omnidetective.detective.inquiry import (
     Ask,
     Conclude,
@@ -219,7 +219,7 @@ def _closed(
             shortfalls.append(f"concluded because {standing.must_conclude}")
         if left_open:
             shortfalls.append(f"nobody was asked about {', '.join(left_open)}")
-    shortfalls += [f"not settled: {text}" for text in turn.contradictions]
+    shortfalls += [f"{NOT_SETTLED}{text}" for text in turn.contradictions]
     not_asked = [f"{name} could not be asked: {why.message}" for name, why in unavailable.items() if not why.expected]
     told_in_full = " ".join(event.text for event in turn.events) == turn.caption
     events = turn.events if told_in_full else cited(turn.caption, case, known=turn.events)

@@ -15,6 +15,7 @@ from omnidetective.errors import (
     AuthError,
     BadRequestError,
     ContentFilterError,
+    ContextLengthError,
     MissingModelError,
     ProviderError,
     QuotaError,
@@ -32,7 +33,7 @@ _TOKEN_RATE: Kind = (RateLimitError, "token_rate_limit")
 _SERVER: Kind = (TransientError, "server_error")
 _OVERLOADED: Kind = (TransientError, "overloaded")
 _SLOW: Kind = (TransientError, "timeout")
-_CONTEXT: Kind = (BadRequestError, "context_length")
+_CONTEXT: Kind = (ContextLengthError, "context_length")
 _FILTER: Kind = (ContentFilterError, "content_filter")
 _NO_MODEL: Kind = (MissingModelError, "missing_model")
 _BAD: Kind = (BadRequestError, "bad_request")

@@ -113,7 +113,11 @@ class Asr:
                 heard_to_s = piece.end_s
             start_s = piece.end_s
         evidence = SpeechEvidence(
-            segments=tuple(segments), voiced=tuple(voiced), language=_main_language(segments), dropped=dropped
+            segments=tuple(segments),
+            voiced=tuple(voiced),
+            language=_main_language(segments),
+            gated=self._gated,
+            dropped=dropped,
         )
         answer = _describe(evidence, wanted, heard_to_s=heard_to_s, gated=self._gated)
         return observation(self.spec, question, span, answer=answer, data=evidence, model=self._recogniser.name)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel
 
 from omnidetective.case import Case
-from omnidetective.errors import MediaError
+from omnidetective.errors import ContentFilterError, ContextLengthError, FormatError, MediaError
 from omnidetective.evidence import Span
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import ChatRequest, Message
@@ -18,6 +18,9 @@ from omnidetective.settings import Shows
 from omnidetective.stages.base import StageContext
 
 T = TypeVar("T", bound=BaseModel)
+
+NO_ANSWER = (ContentFilterError, ContextLengthError, FormatError)
+"""What goes wrong with one question and leaves the rest of the clip its worth: a refusal, a text too long, prose."""
 
 
 class Look(Protocol):

@@ -14,13 +14,13 @@ from omnidetective.detective.conversation import shortened
 from omnidetective.detective.inquiry import possible_attributes
 from omnidetective.detective.writer import write
 from omnidetective.draft import Draft, Section
-from omnidetective.errors import ContentFilterError, FormatError, NoCandidatesError
+from omnidetective.errors import FormatError, NoCandidatesError
 from omnidetective.evidence import Span
 from omnidetective.llm.messages import AudioPart, ImagePart
 from omnidetective.records import Event
 from omnidetective.settings import Settings
 from omnidetective.stages import dossier
-from omnidetective.stages.asking import ask_role, exhibit
+from omnidetective.stages.asking import NO_ANSWER, ask_role, exhibit
 from omnidetective.stages.base import Stage, StageContext
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart, Settled, settled, settled_text
 from omnidetective.stages.ensemble_brief import (
@@ -143,7 +143,7 @@ async def _by_model(case: Case, context: StageContext) -> tuple[Case, tuple[Sect
             continue
         try:
             merged = await _merged(case, context, part, sections, people)
-        except (FormatError, ContentFilterError) as error:
+        except NO_ANSWER as error:
             merged = _without_merging(case, part, error.message, people)
         case, people = merged.case, merged.people
         sections.append(merged.section)

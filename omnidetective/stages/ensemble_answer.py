@@ -26,6 +26,8 @@ _MOST_TOLD = 10
 _STOPS = ".!?…。！？"
 _CLOSERS = "”’»」』)]\"'"
 _ID = r"[a-z0-9]{1,24}"
+_OURS = re.compile(r"(?:s\d+)?[a-z]?o\d+")
+"""What an id of a case looks like, whether or not there is such an observation."""
 _IN_TEXT = re.compile(rf"\s?[\[(]({_ID}(?:\s?[,;]\s?{_ID}){{0,11}})[\])]")
 
 
@@ -93,10 +95,12 @@ def settled(sentences: Iterable[MergedSentence], case: Case, part: Span | None) 
     known = {o.id for o in near.answers}
     taken: list[Event] = []
     texts: list[str] = []
-    unknown = 0
+    unknown, marked = 0, False
     second: int | None = None
     for sentence in sentences:
-        text, in_text = _without_ids(without_marks(sentence.text), known)
+        plain_text = without_marks(sentence.text)
+        marked = marked or plain_text.split() != sentence.text.split()
+        text, in_text = _without_ids(plain_text, known)
         named = tuple(dict.fromkeys(_bare(e) for e in (*sentence.evidence, *in_text)))
         evidence = tuple(e for e in named if e in known)
         unknown += len(named) - len(evidence)
@@ -114,6 +118,8 @@ def settled(sentences: Iterable[MergedSentence], case: Case, part: Span | None) 
                     )
                 )
     remarks = [f"ensemble: {unknown} citations of the integrator name no observation"] if unknown else []
+    if marked:
+        remarks.append("ensemble: markup was taken out of the integrator's sentences")
     return _in_form(" ".join(texts), near, taken, remarks)
 
 
@@ -145,7 +151,7 @@ def _without_ids(text: str, known: set[str]) -> tuple[str, tuple[str, ...]]:
 
     def taken_out(match: re.Match[str]) -> str:
         ids = list(_ids(match[1]))
-        if not known.issuperset(ids):
+        if not all(i in known or _OURS.fullmatch(i) for i in ids):
             return match[0]
         found.extend(ids)
         return ""

@@ -15,6 +15,7 @@ from omnidetective.errors import (
     BudgetSpentError,
     ConfigError,
     ContentFilterError,
+    ContextLengthError,
     FormatError,
     MediaError,
     NoCandidatesError,
@@ -27,7 +28,14 @@ from omnidetective.stages.base import Stage, StageContext
 
 log = logging.getLogger(__name__)
 
-_LOSES_ONLY_ITSELF = (BudgetSpentError, ContentFilterError, FormatError, MediaError, NoCandidatesError)
+_LOSES_ONLY_ITSELF = (
+    BudgetSpentError,
+    ContentFilterError,
+    ContextLengthError,
+    FormatError,
+    MediaError,
+    NoCandidatesError,
+)
 """Errors of one of several branches that leave the others their worth. The rest would hit the others too."""
 
 Clock = Callable[[str, float], None]

@@ -208,7 +208,7 @@ async def test_a_sentence_without_citation_cites_what_holds_its_words_and_else_n
         (["At 3s, a door opens.", "At 3s, a dog barks."], "At 3s, a door opens. A dog barks.", 1),
         (["At 3s, a door opens.", "At 1s, a dog barks."], "At 3s, a door opens. At 1s, a dog barks.", 0),
         (["At 99s, a door opens."], "At 99s, a door opens.", 0),
-        (["A **red** door opens (o1).", "`A dog` barks [o1, o2]"], "A red door opens. A dog barks.", 0),
+        (["A **red** door opens (o1).", "`A dog` barks [o1, o2]"], "A red door opens. A dog barks.", 1),
         (["A voice says: “Come in!”", "  ", "The text “OPEN” is shown"], None, 0),
     ],
     ids=["decimal", "range", "clock", "duplicate", "out of order", "outside", "marks", "stops"],

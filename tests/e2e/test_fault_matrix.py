@@ -15,6 +15,7 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 import yaml
+from e2e.workflow_files import detective_alone
 from servers.faulty_openai import FAULTS, Behaviour, FaultyOpenAI, Seen, says, tool_call
 
 from omnidetective.config import Config, load_config
@@ -69,7 +70,7 @@ def config_for(server: FaultyOpenAI, folder: Path, **retry: Any) -> Config:
             }
         )
     )
-    return load_config(options={"models": str(file)}, environ={})
+    return load_config(options={"models": str(file), "workflow": detective_alone(folder)}, environ={})
 
 
 def good(seen: Seen) -> Behaviour:

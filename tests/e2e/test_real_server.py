@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from e2e.media_files import video
+from e2e.workflow_files import detective_alone
 from servers.llama import llama_server
 
 from omnidetective.config import Config, load_config
@@ -52,7 +53,7 @@ def config_for(base_url: str, folder: Path, capabilities: dict[str, Any], settin
         },
     }
     file.write_text(yaml.safe_dump(content))
-    return load_config(options={"models": str(file)}, environ={})
+    return load_config(options={"models": str(file), "workflow": detective_alone(folder)}, environ={})
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@
     │   ├── QuotaError               the account is out of money or quota: never retried
     │   ├── MissingModelError        the provider does not know the model: never retried
     │   ├── BadRequestError          the request is wrong for this model: never retried
+    │   │   └── ContextLengthError   it is longer than the model's context
     │   ├── ContentFilterError       the provider refused this content: never retried
     │   ├── RateLimitError           too many requests: retried, after ``retry_after_s`` where it is given
     │   ├── TransientError           server error, reset connection, time-out: retried

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -61,12 +61,15 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any
     for name, field in model.model_fields.items():
         kinds = [field.annotation, *get_args(field.annotation)]
         section = next((t for t in kinds if isinstance(t, type) and issubclass(t, Section)), None)
-        if section is not None:
+        by_name = get_origin(field.annotation) is dict
+        if section is not None and not by_name:
             yield from _fields(section, f"{prefix}{name}.")
             continue
-        default = field.get_default(call_default_factory=True)
+        default = "must be given" if field.is_required() else field.get_default(call_default_factory=True)
         shown = str(default) if isinstance(default, Path) else list(default) if isinstance(default, tuple) else default
         yield f"{prefix}{name}", shown, " ".join((field.description or "").split())
+        if section is not None:
+            yield from _fields(section, f"{prefix}{name}.NAME.")
 
 
 def _cli() -> str:

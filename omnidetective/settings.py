@@ -79,11 +79,11 @@ class InvestigateSettings(Section):
     tokens: Count | None = None
     """Most tokens, of the detective and of the witnesses together; no limit by default."""
     seconds: Seconds = 600.0
-    """Most wall time."""
+    """Most wall time, for a clip (or segment) of up to five minutes; longer ones get it in proportion."""
     early_stop: bool = True
     """Let the detective conclude before the budget is spent. Off: all inquiries are always made, as in the paper."""
     observer_timeout_s: Seconds = 180.0
-    """Time for one observation."""
+    """Time for one observation of up to five minutes of a clip; longer spans get it in proportion."""
     answer_chars: Count = 6000
     """Most characters of one answer that the detective is shown; the record keeps it whole."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -207,7 +207,7 @@ class GateSettings(Section):
     min_tokens: Annotated[int, Field(ge=0)] = 8
     """Fewest words, numbers and punctuation marks of a caption."""
     max_tokens: Count = 4096
-    """Most of them (the second threshold of AVoCaDO's length reward)."""
+    """Most of them (the second threshold of AVoCaDO's length reward); of a long clip, for each of its segments."""
     max_tokens_per_s: Annotated[float, Field(gt=0)] = 100.0
     """Most of them for each second of the clip; 400 are always allowed."""
     judge: bool = True

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from omnidetective.case import NOT_SETTLED, Case
 from omnidetective.detective.inquiry import (
@@ -29,7 +30,7 @@ from omnidetective.errors import BudgetSpentError, FormatError, NoCandidatesErro
 from omnidetective.grounding import cited
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import Observer
+from omnidetective.observers.base import Observer, in_proportion
 from omnidetective.observers.registry import Unavailable
 from omnidetective.records import Attribute, Observation
 from omnidetective.settings import InvestigateSettings
@@ -113,7 +114,7 @@ def _standing(
         must = "the inquiries are spent"
     elif settings.tokens is not None and usage.prompt_tokens + usage.completion_tokens >= settings.tokens:
         must = "the token budget is spent"
-    elif time.monotonic() - progress.started >= settings.seconds:
+    elif time.monotonic() - progress.started >= _seconds(settings, case):
         must = "the time is up"
     elif not working:
         must = "no observer is left"
@@ -123,6 +124,11 @@ def _standing(
     uncovered = tuple(a for a in possible_attributes(case) if a in reachable and a not in progress.covered)
     points = (f"nobody was asked yet about: {', '.join(uncovered)}",) if uncovered else ()
     return Standing(inquiries_left=max(0, left), open_points=points, must_conclude=must, uncovered=uncovered)
+
+
+def _seconds(settings: InvestigateSettings, case: Case) -> float:
+    """The wall time of this investigation."""
+    return in_proportion(settings.seconds, case.clip, case.scope)
 
 
 def _held_back(
@@ -166,11 +172,14 @@ async def _put(
     inquiries = [item for item in chosen if isinstance(item, Inquiry)]
     progress.fruitless = 0 if inquiries else progress.fruitless + 1
     progress.inquiries += len(inquiries)
-    time_left_s = settings.seconds - (time.monotonic() - progress.started)
-    timeout_s = max(1.0, min(settings.observer_timeout_s, time_left_s))
-    answers = await asyncio.gather(
-        *(ask(observers[i.observer], case.clip, i.question, i.span, timeout_s=timeout_s) for i in inquiries)
-    )
+    time_left_s = _seconds(settings, case) - (time.monotonic() - progress.started)
+
+    def put(inquiry: Inquiry) -> Coroutine[Any, Any, Observation]:
+        limit_s = in_proportion(settings.observer_timeout_s, case.clip, inquiry.span)
+        observer, timeout_s = observers[inquiry.observer], max(1.0, min(limit_s, time_left_s))
+        return ask(observer, case.clip, inquiry.question, inquiry.span, timeout_s=timeout_s)
+
+    answers = await asyncio.gather(*(put(inquiry) for inquiry in inquiries))
     before = len(case.observations)
     case = case.observed(answers)
     new = iter(case.observations[before:])

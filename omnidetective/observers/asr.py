@@ -76,7 +76,7 @@ class Asr:
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, AsrSettings)
-        self._limit_s = time_to_answer_s(context.settings)
+        self._limit_s = context.settings.investigate.observer_timeout_s
         played = context.model_set.spec("asr")
         served = played is not None and played.provider != "embedded"
         self._recogniser: Recogniser
@@ -92,7 +92,7 @@ class Asr:
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
         wanted = span_of(clip, span)
-        deadline = time.monotonic() + self._limit_s
+        deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         segments: list[SpeechSegment] = []
         voiced: list[Span] = []
         dropped = 0

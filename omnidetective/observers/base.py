@@ -32,6 +32,8 @@ from omnidetective.prompts import PromptLibrary
 from omnidetective.records import Attribute, Kind, Modality, Observation, ObservationError
 from omnidetective.settings import Settings
 
+_LIMITS_ARE_FOR_S = 300.0
+
 
 class ObserverSettings(BaseModel):
     """Base of an observer's settings: ``--set observers.NAME.key=value``. The docstring of a field is its help."""
@@ -137,3 +139,9 @@ def require_stream(spec: ObserverSpec, clip: Clip) -> None:
         raise ObserverUnavailableError("the clip has no sound track", reason="no_audio")
     if spec.needs == "video" and not clip.facts.has_video:
         raise ObserverUnavailableError("the clip has no picture", reason="no_video")
+
+
+def in_proportion(limit_s: float, clip: Clip, span: Span | None = None) -> float:
+    """A time limit for as much as is asked about: the limit is for five minutes of clip, longer spans get more."""
+    seconds = clip.duration_s if span is None else span.duration_s
+    return limit_s * max(1.0, seconds / _LIMITS_ARE_FOR_S)

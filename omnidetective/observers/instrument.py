@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omnidetective.evidence import Span
 from omnidetective.media.clip import Clip, GrayFrame
-from omnidetective.settings import Settings
+from omnidetective.observers.base import in_proportion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +28,13 @@ def span_of(clip: Clip, span: Span | None) -> Span:
     return Span(start_s=start_s, end_s=end_s)
 
 
-def time_to_answer_s(settings: Settings) -> float:
-    """After how long an instrument answers with what it has, so that its work is not lost to the time limit."""
-    return settings.investigate.observer_timeout_s * _SHARE_OF_TIME
+def time_to_answer_s(limit_s: float, clip: Clip, span: Span | None) -> float:
+    """After how long an instrument answers with what it has, so that its work is not lost to the time limit.
+
+    Args:
+        limit_s: ``investigate.observer_timeout_s``.
+    """
+    return in_proportion(limit_s, clip, span) * _SHARE_OF_TIME
 
 
 def luma(frame: GrayFrame) -> NDArray[np.uint8]:

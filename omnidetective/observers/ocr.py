@@ -79,7 +79,7 @@ class Ocr:
         require_packages(*PACKAGES)
         self._settings = settings
         self._threads = threads_for(context.settings.num_workers)
-        self._limit_s = time_to_answer_s(context.settings)
+        self._limit_s = context.settings.investigate.observer_timeout_s
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
         if clip.modality == "image":
@@ -87,7 +87,7 @@ class Ocr:
             cards = tuple(TextCard(text=line.text, box=line.box, score=line.score) for line in lines)
             evidence = TextEvidence(cards=cards, frames_read=1)
             return observation(self.spec, question, span, answer=_describe(evidence, ""), data=evidence, model=MODEL)
-        deadline = time.monotonic() + self._limit_s
+        deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         wanted = span_of(clip, span)
         looks, differing = await self._looks(clip, wanted)
         readings: list[Reading] = []

@@ -21,7 +21,7 @@ from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message
 from omnidetective.media.clip import Clip
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, observation
+from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, in_proportion, observation
 from omnidetective.observers.witness import CUT_OFF
 from omnidetective.records import Attribute, Observation
 from omnidetective.settings import AnnotatorSettings, Shows
@@ -69,10 +69,19 @@ async def _proposed(case: Case, context: StageContext, annotators: Mapping[str, 
         for name, settings in annotators.items()
         if _is_chat(settings, context) and not _without_words(settings, case)
     }
-    timeout_s = context.settings.investigate.observer_timeout_s
+    limit_s = context.settings.investigate.observer_timeout_s
     # Observers are classes with one spec, annotators are as many as the user names; in all else they are observers.
     answers = await asyncio.gather(
-        *(ask(cast("Observer", a), case.clip, QUESTION, case.scope, timeout_s=timeout_s) for a in chats.values())
+        *(
+            ask(
+                cast("Observer", a),
+                case.clip,
+                QUESTION,
+                case.scope,
+                timeout_s=in_proportion(limit_s, case.clip, case.scope),
+            )
+            for a in chats.values()
+        )
     )
     told = dict(zip(chats, answers, strict=True))
     before = case

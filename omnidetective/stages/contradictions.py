@@ -22,6 +22,7 @@ from omnidetective.detective.turns import fit_inquiry
 from omnidetective.evidence import Span
 from omnidetective.findings import AttributeAudit, AuditError, Contradiction
 from omnidetective.observers.ask import ask
+from omnidetective.observers.base import in_proportion
 from omnidetective.records import Attribute, Observation
 from omnidetective.stages import dossier
 from omnidetective.stages.asking import ask_role
@@ -203,9 +204,18 @@ async def _asked_again(case: Case, context: StageContext, points: dict[int, _Poi
         if point.question
     }
     inquiries = {inquiry.key: inquiry for of_point in wanted.values() for inquiry in of_point}
-    timeout_s = context.settings.investigate.observer_timeout_s
+    limit_s = context.settings.investigate.observer_timeout_s
     answers = await asyncio.gather(
-        *(ask(observers[i.observer], case.clip, i.question, i.span, timeout_s=timeout_s) for i in inquiries.values())
+        *(
+            ask(
+                observers[i.observer],
+                case.clip,
+                i.question,
+                i.span,
+                timeout_s=in_proportion(limit_s, case.clip, i.span),
+            )
+            for i in inquiries.values()
+        )
     )
     before = len(case.observations)
     case = case.observed(answers)

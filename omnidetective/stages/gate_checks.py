@@ -66,7 +66,8 @@ def _of_length(tokens: int, case: Case, settings: GateSettings) -> Iterator[str]
     duration_s = case.clip.facts.duration_s
     if tokens < settings.min_tokens and not _tells_all(tokens, case):
         yield f"too_short: {tokens} tokens, at least {settings.min_tokens} are wanted"
-    most, limit = settings.max_tokens, "at most"
+    parts = max(1, len(case.segments))
+    most, limit = settings.max_tokens * parts, "at most" if parts == 1 else f"for {parts} segments at most"
     if duration_s is not None:
         by_duration = max(ALWAYS_ALLOWED_TOKENS, int(settings.max_tokens_per_s * duration_s))
         if by_duration < most:

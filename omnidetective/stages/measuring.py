@@ -8,6 +8,7 @@ from collections.abc import Collection
 from omnidetective.case import Case
 from omnidetective.detective.rules import FIRST_QUESTIONS, OPEN_QUESTION
 from omnidetective.observers.ask import ask
+from omnidetective.observers.base import in_proportion
 from omnidetective.stages.base import StageContext
 
 
@@ -25,10 +26,16 @@ async def measured(case: Case, context: StageContext, only: Collection[str] | No
         and observer.spec.name not in asked
         and (only is None or observer.spec.name in only)
     ]
-    timeout_s = context.settings.investigate.observer_timeout_s
+    limit_s = context.settings.investigate.observer_timeout_s
     answers = await asyncio.gather(
         *(
-            ask(o, case.clip, FIRST_QUESTIONS.get(o.spec.name, OPEN_QUESTION), None, timeout_s=timeout_s)
+            ask(
+                o,
+                case.clip,
+                FIRST_QUESTIONS.get(o.spec.name, OPEN_QUESTION),
+                None,
+                timeout_s=in_proportion(limit_s, case.clip),
+            )
             for o in instruments
         )
     )

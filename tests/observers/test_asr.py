@@ -68,7 +68,7 @@ async def test_another_language_is_recognised(whisper: Path) -> None:
 @pytest.mark.weights
 async def test_music_is_no_speech(whisper: Path) -> None:
     answer = await observe(instrument(Asr), SAMPLES / "mountains.mkv")
-    assert speech(answer) == SpeechEvidence(segments=(), voiced=(), dropped=0)
+    assert speech(answer) == SpeechEvidence(segments=(), voiced=(), gated=True, dropped=0)
     assert answer.answer.startswith("No speech is heard in 0.00–10.00 s")
 
 
@@ -89,8 +89,7 @@ async def test_no_words_are_invented(whisper: Path, film: Film, source: str) -> 
 async def test_when_time_is_up_the_rest_is_named_and_not_taken_for_silence(
     whisper: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observer = instrument(Asr)
-    observer._limit_s = -1.0  # type: ignore[attr-defined]
+    observer = instrument(Asr, context("investigate.observer_timeout_s=0.000001"))
     answer = await observe(observer, SAMPLES / "reading.mp4")
     heard = speech(answer)
     assert heard.segments == ()

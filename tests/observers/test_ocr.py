@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from observers.conftest import SAMPLES, Film, instrument, observe
+from observers.conftest import SAMPLES, Film, context, instrument, observe
 from PIL import Image, ImageDraw, ImageFont
 
 from omnidetective.errors import ObserverUnavailableError
@@ -119,8 +119,7 @@ async def test_more_changes_than_may_be_read_are_thinned_out_and_that_is_told() 
 
 
 async def test_when_time_is_up_the_rest_is_named(slides: Path) -> None:
-    observer = instrument(Ocr)
-    observer._limit_s = -1.0  # type: ignore[attr-defined]
+    observer = instrument(Ocr, context("investigate.observer_timeout_s=0.000001"))
     answer = await observe(observer, SAMPLES / "messagerie.mp4")
     assert "The time was up at" in answer.answer
     assert text(answer).frames_read == 8

@@ -7,7 +7,7 @@ in one place what is true. Every model call goes over HTTP to a scripted OpenAI-
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -270,15 +270,24 @@ def _text(messages: Any) -> str:
 
 
 async def performed(
-    act: Act, clip: Path, *, workflow: str = "omnidetective", settings: tuple[str, ...] = ()
+    act: Act,
+    clip: Path,
+    *,
+    workflow: str = "omnidetective",
+    settings: tuple[str, ...] = (),
+    instruments: Iterable[str] = tuple(_MEASURED),
 ) -> tuple[CaptionRecord, Troupe]:
-    """The record of the market clip, made by the real pipeline with this act."""
+    """The record of a clip, made by the real pipeline with this act.
+
+    Args:
+        instruments: those that are there; what they measure is that of the market clip.
+    """
     troupe = Troupe(act)
     config: Config = load_config(overrides=settings, options={"workflow": workflow}, environ={})
     values = config.settings.model_dump(mode="json", exclude={"retry"})
     async with playing(dict.fromkeys(ROLES, troupe), settings=values) as play:
         witnesses = [Witness(name, play) for name in ("frame_captioner", "audio_llm")]
-        observers = [*(Measured(name) for name in _MEASURED), *witnesses]
+        observers = [*(Measured(name) for name in instruments), *witnesses]
         plan = StagePlan.of(config.workflow, STAGES)
         box = Box(tuple(cast("Observer", observer) for observer in observers))
         context = replace(play.context, toolbox=cast("Any", box), stages=plan.names)

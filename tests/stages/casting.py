@@ -139,7 +139,7 @@ async def playing(
             model_set=cast_of_all,
             cast=players,
             toolbox=cast("ToolBox", Box(tuple(observers))),
-            prompts=PromptLibrary(),
+            prompts=PromptLibrary(whole.prompts),
         )
         try:
             yield Play(server, context)

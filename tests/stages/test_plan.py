@@ -19,7 +19,6 @@ from omnidetective.stages import STAGES
 from omnidetective.stages.base import Stage, StageContext
 from omnidetective.stages.plan import StagePlan
 
-
 AT_WORK: list[str] = []
 """What the stages below did, in order."""
 

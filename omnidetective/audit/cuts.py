@@ -103,8 +103,7 @@ def _seconds(piece: Piece, match: re.Match[str], reading: Reading) -> Span | Non
     """The seconds in which a cut told in a piece can be: right after its anchor, or later in that moment."""
     if piece.second is None or reading.extent is None:
         return reading.extent
-    last = piece.until_s >= reading.extent.end_s
-    at_once = piece.opens and (last or len(piece.words[: match.start()].split()) <= _AT_ONCE_WORDS)
+    at_once = piece.opens and len(piece.words[: match.start()].split()) <= _AT_ONCE_WORDS
     end_s = piece.second + 1.0 if at_once else max(piece.second + 1.0, piece.until_s)
     return Span(start_s=max(0.0, piece.second - NEAR_S), end_s=end_s + NEAR_S)
 

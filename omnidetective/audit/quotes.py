@@ -191,7 +191,8 @@ def _unheard(spoken: _Spoken, heard: Sequence[Transcript], reading: Reading) -> 
         return None
     if quote.kind == "unclear":
         # A name or a title perhaps: only where no instrument knows it at all.
-        if len(spoken.words.split()) < _FEWEST_WORDS or reads(case, quote.text) is not False:
+        unread = not case.clip.facts.has_video or reads(case, quote.text) is False
+        if len(spoken.words.split()) < _FEWEST_WORDS or not unread:
             return None
     elif reads(case, quote.text):
         return None

@@ -75,7 +75,7 @@ def _require_candidates(case: Case, least: int) -> None:
 
 
 def _with_failures(what: str, case: Case) -> str:
-    failed = [f"{o.observer}: {o.error.message}" for o in case.observations if o.error is not None]
+    failed = [*case.shortfalls, *(f"{o.observer}: {o.error.message}" for o in case.observations if o.error is not None)]
     named = [shortened(failure, _REASON_CHARS) for failure in dict.fromkeys(failed)][:_MOST_NAMED]
     return f"{what}; " + ("; ".join(named) or "no failure is recorded")
 

@@ -27,11 +27,12 @@ def asr(
     voiced: tuple[tuple[float, float], ...] = (),
     score: float | None = 0.9,
     span: Span | None = None,
+    gated: bool = True,
 ) -> Observation:
-    """What speech recognition heard, in all of the clip or in a span."""
+    """What speech recognition heard, in all of the clip or in a span; ``gated`` by a voice detector."""
     said = tuple(SpeechSegment(start_s=a, end_s=b, text=text, language="en", score=score) for a, b, text in segments)
     active = tuple(Span(start_s=a, end_s=b) for a, b in voiced)
-    return seen_by("asr", SpeechEvidence(segments=said, voiced=active, language="en"), span=span)
+    return seen_by("asr", SpeechEvidence(segments=said, voiced=active, language="en", gated=gated), span=span)
 
 
 def ocr(
@@ -68,9 +69,15 @@ def captioned(case: Case, caption: str) -> Case:
 
 
 def clip(
-    *observations: Observation, duration_s: float | None = 20.0, has_audio: bool = True, image: bool = False
+    *observations: Observation,
+    duration_s: float | None = 20.0,
+    has_audio: bool = True,
+    image: bool = False,
+    recording: bool = False,
 ) -> Case:
-    """A clip with these observations."""
+    """A clip with these observations; a film unless it is an image or a recording of sound."""
+    if recording:
+        return make_case(*observations, modality="audio", duration_s=duration_s)
     if image:
         return make_case(*observations, modality="image", duration_s=None)
     return make_case(*observations, duration_s=duration_s, has_audio=has_audio)

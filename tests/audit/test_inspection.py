@@ -33,6 +33,11 @@ FAULTS = [
     Fault("At 5s, a man says “The treasure is buried under the old oak.”", clip(asr((5, 7, "Good morning."))),
           (("quote", "“The treasure is buried under the old oak.”"),)),
     Fault("A man says “I will be back.”", clip(NO_VOICE), (("quote", "“I will be back.”"),)),
+    Fault("“You are the voice that you will remember.” The day begins.", clip(NO_VOICE, recording=True),
+          (("quote", "“You are the voice that you will remember.”"),)),
+    Fault("At 5s, the picture cuts to a man. At 12s, he walks.", clip(shots(12.0)), (("cuts", "picture cuts to"),)),
+    Fault("This 20-second video is made of six shots.", clip(shots(12.0)), (("cuts", "video is made of six shots"),)),
+    Fault("This 20-second video is one continuous shot.", clip(shots(12.0)), (("cuts", "one continuous shot"),)),
     Fault("A man says “I will be back.”", clip(has_audio=False), (("quote", "“I will be back.”"),)),
     Fault("At 5s, a woman says “Good morning, everybody here.” At 7s, she adds: “Please sit down and open your books.”",
           clip(MORNING), (("quote", "“Good morning, everybody here.”"),)),
@@ -119,6 +124,9 @@ def test_faults(caption: str, case: Case, found: tuple[tuple[str, str], ...]) ->
 
 
 INNOCENT = [
+    ("At 3s, a calm voice narrates the journey.", clip(asr(gated=False))),  # no voice detector listened
+    ("At 5s, a man walks in and the picture cuts to a car.", clip(shots(8.0))),
+    ("The second shot is one continuous take.", clip(shots(12.0))),
     # quotes: as they were said, in part, over two segments, told, or not provably wrong
     (SAID, clip(MORNING)),
     ("At 5s, she says “good morning everyone … please sit down” and, sitting, “open your books”.", clip(MORNING)),

@@ -57,12 +57,14 @@ class AuditSummary(Sparse):
     """How the audit came about, and what of the auditor's report was not taken.
 
     Attributes:
+        by: who looked: the instruments alone, or the auditor, a model, too.
         not_in_caption: findings dropped because their snippet does not stand in the caption.
         overruled: findings dropped because an instrument bears out what they deny, or denies what they miss.
         unaudited: attribute → why no auditor judged it; instruments look at every caption all the same.
         after_by: who looked at the refined caption for the record's ``audit_after``.
     """
 
+    by: Literal["instruments", "full"] = "instruments"
     not_in_caption: int = 0
     overruled: int = 0
     unaudited: dict[str, str] = Field(default_factory=dict)

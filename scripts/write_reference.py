@@ -32,12 +32,30 @@ def pages() -> dict[str, str]:
 
 
 def _schema(model: type[BaseModel], title: str) -> str:
+    # The schema of what is read says what is written too: the serializer only leaves fields out.
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(mode="serialization"),
+        **model.model_json_schema(mode="validation"),
         "title": title,
     }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_without_nulls(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_nulls(schema: Any, name: str = "") -> Any:
+    """A schema whose optional fields are absent instead of null, except where null says something (``cost_usd``)."""
+    if isinstance(schema, list):
+        return [_without_nulls(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _without_nulls(value, key) for key, value in schema.items()}
+    if name == "cost_usd":
+        return {"anyOf": [{"type": "number"}, {"type": "null"}], "description": "US dollars; null is unknown."}
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if "anyOf" in kept and len(choices) < len(kept["anyOf"]):
+        kept.pop("default", None)
+        kept.pop("anyOf")
+        return {**choices[0], **kept} if len(choices) == 1 else {**kept, "anyOf": choices}
+    return kept
 
 
 def _settings() -> str:

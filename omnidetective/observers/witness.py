@@ -82,14 +82,7 @@ class Witness(ABC):
         messages: tuple[Message, ...] = (Message.of("user", *media),)
         if model.capabilities.text_prompt:
             messages = (Message.of("system", self._brief(clip, span)), Message.of("user", *media, question))
-        reply = await model.complete(ChatRequest(messages=messages, max_tokens=self._max_tokens))
-        if reply.outcome == "blocked":
-            raise ContentFilterError(f"{model.name} refused this content")
-        text = reply.text.strip()
-        if reply.outcome == "empty" or not text:
-            raise FormatError(f"{model.name} answered nothing", reason="empty")
-        if reply.outcome == "truncated":
-            text += CUT_OFF
+        text = await answer_of(model, ChatRequest(messages=messages, max_tokens=self._max_tokens))
         return observation(self.spec, question, span, answer=text, model=model.name)
 
     def _brief(self, clip: Clip, span: Span | None) -> str:
@@ -99,6 +92,23 @@ class Witness(ABC):
             end_s=None if span is None else round(span.end_s, 2),
             duration_s=round(clip.duration_s, 2),
         )
+
+
+async def answer_of(model: ChatModel, request: ChatRequest) -> str:
+    """What a model says, as it is; where the length limit cut it off, that is said at its end.
+
+    Raises:
+        ContentFilterError: the provider refused the content.
+        FormatError: the model said nothing.
+        ProviderError: the call failed.
+    """
+    reply = await model.complete(request)
+    if reply.outcome == "blocked":
+        raise ContentFilterError(f"{model.name} refused this content")
+    text = reply.text.strip()
+    if reply.outcome == "empty" or not text:
+        raise FormatError(f"{model.name} answered nothing", reason="empty")
+    return text + CUT_OFF if reply.outcome == "truncated" else text
 
 
 async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPart:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from omnidetective.records import ATTRIBUTES
 from omnidetective.report.counting import Tally, bounded
 from omnidetective.report.numbers import Audit, AuditedAgain, AuditRates, Catch, Rates
 from omnidetective.report.reading import AttributeAuditView, AuditSummaryView, FindingView, RecordView
 
-AUDITOR: Final = "auditor"
-"""The role whose calls show that an auditor was asked; without them, findings are those of instruments."""
 _Found = Mapping[str, AttributeAuditView]
 
 
@@ -40,7 +37,7 @@ class AuditCount:
         self._overruled += summary.overruled
         for attribute in summary.unaudited:
             self._unaudited.add(attribute)
-        judged = _judged(record, record.audit, summary)
+        judged = _judged(record.audit, summary)
         proven = _by_instruments(record.audit)
         self._instruments.add(proven)
         if judged:
@@ -144,12 +141,9 @@ class _AuditRates:
         )
 
 
-def _judged(record: RecordView, found: _Found, summary: AuditSummaryView) -> set[str]:
+def _judged(found: _Found, summary: AuditSummaryView) -> set[str]:
     """Attributes that an auditor judged; none where it was never called, because it is off or nobody plays it."""
-    asked = None if record.usage is None else record.usage.by_role.get(AUDITOR)
-    if asked is None or not (asked.calls or asked.cached_calls):
-        return set()
-    return set(found) - set(summary.unaudited)
+    return set(found) - set(summary.unaudited) if summary.by == "full" else set()
 
 
 def _findings(found: _Found) -> Iterable[FindingView]:

@@ -60,6 +60,7 @@ class AttributeAuditView(View):
 class AuditSummaryView(View):
     """How the audit came about."""
 
+    by: str = "instruments"
     not_in_caption: Count = 0
     overruled: Count = 0
     unaudited: dict[str, str] = Field(default_factory=dict)

@@ -15,14 +15,14 @@ from typing import ClassVar, cast
 from omnidetective.captions.sentences import split_sentences
 from omnidetective.case import Case
 from omnidetective.detective.inquiry import possible_attributes
-from omnidetective.errors import ContentFilterError, FormatError, ObserverUnavailableError
+from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message
 from omnidetective.media.clip import Clip
 from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, in_proportion, observation
-from omnidetective.observers.witness import CUT_OFF
+from omnidetective.observers.witness import CUT_OFF, answer_of
 from omnidetective.records import Attribute, Observation
 from omnidetective.settings import AnnotatorSettings, Shows
 from omnidetective.stages import dossier
@@ -191,15 +191,7 @@ class _Annotator:
         shown, words = await self._shown(model)
         messages = self._messages(model, shown, words)
         request = ChatRequest(messages=messages, max_tokens=self._context.settings.annotate.max_tokens)
-        reply = await model.complete(request)
-        if reply.outcome == "blocked":
-            raise ContentFilterError(f"{model.name} refused this content")
-        text = reply.text.strip()
-        if reply.outcome == "empty" or not text:
-            raise FormatError(f"{model.name} wrote nothing", reason="empty")
-        if reply.outcome == "truncated":
-            text += CUT_OFF
-        return observation(self.spec, question, span, answer=text, model=model.name)
+        return observation(self.spec, question, span, answer=await answer_of(model, request), model=model.name)
 
     async def _shown(self, model: ChatModel) -> tuple[Exhibit, str | None]:
         """The media and the words that the model gets; what it does not get is kept in ``withheld``."""

@@ -96,6 +96,7 @@ async def _look(case: Case, context: StageContext, *, auditor: bool) -> _Look:
     judgement = await judged(case, context)
     claimed, overruled = outranked(judgement.report, inspection, case)
     summary = AuditSummary(
+        by="full",
         not_in_caption=judgement.not_in_caption,
         overruled=overruled,
         unaudited=dict(judgement.unaudited),

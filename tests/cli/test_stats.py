@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from report.output_files import audit, failure, judged_usage, record, write
+from report.output_files import audit, failure, record, write
 
 from omnidetective.cli.stats import stats
 from omnidetective.findings import AuditSummary
@@ -25,8 +25,7 @@ def output(tmp_path: Path) -> Path:
     """Three records, one failure; one line is damaged, and one is being written."""
     refined: Any = {
         "audit_after": audit(),
-        "audit_summary": AuditSummary(after_by="full"),
-        "usage": judged_usage(),
+        "audit_summary": AuditSummary(by="full", after_by="full"),
     }
     path = write(
         tmp_path / "out.jsonl",

@@ -9,11 +9,13 @@ it: see :func:`catches` for the words. The clip, what is true about it and the c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from e2e.media_files import video
 from e2e.planted import (
@@ -40,6 +42,7 @@ from servers.faulty_openai import says, server_error
 
 from omnidetective.errors import NoCandidatesError
 from omnidetective.records import CaptionRecord
+from omnidetective.resources import resource_root
 
 BLOCKED = says(None, finish_reason="content_filter")
 WHALE = "At 5s, a purple whale sings opera in the kitchen."
@@ -264,7 +267,14 @@ async def test_an_honest_cast_gets_the_truth_through_untouched(market: Path) -> 
     assert set(record.attributes or {}) == {"scene", "characters", "objects", "speech", "camera"}
     assert {"investigate", "annotate", "ensemble", "audit", "split", "gate"} <= set(record.usage.by_stage)
     assert record.usage.by_role["integrator"].calls == 2
+    follows_its_schema(record)
     assert record.usage.calls == sum(used.calls for used in record.usage.by_stage.values())
+
+
+def follows_its_schema(record: CaptionRecord) -> None:
+    """The line is what ``docs/reference/record.schema.json`` promises."""
+    schema = json.loads((resource_root() / "docs" / "reference" / "record.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(record.to_line()))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
@@ -276,6 +286,7 @@ async def test_a_planted_fault_is_caught_and_the_record_says_by_whom(fault: Faul
     record, _ = await performed(Act(fault.plant), market, workflow=fault.workflow, settings=fault.settings)
     told = record.model_dump_json(indent=1, exclude={"trajectory", "observations", "usage", "provenance"})
     assert catches(record, fault.caught_by), told
+    follows_its_schema(record)
     assert record.outcome == fault.outcome, told
     if fault.outcome != "rejected":
         assert not fault.gone or fault.gone not in record.caption, told

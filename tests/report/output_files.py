@@ -14,7 +14,6 @@ from omnidetective.records import (
     FailureDetail,
     FailureRecord,
     MediaFacts,
-    ModelUsage,
     Provenance,
     Quality,
     Usage,
@@ -81,11 +80,6 @@ def audit(
         )
         for name in ATTRIBUTES
     }
-
-
-def judged_usage() -> Usage:
-    """The usage of a clip whose auditor was asked, for nothing."""
-    return Usage(calls=1, by_role={"auditor": ModelUsage(calls=1)})
 
 
 def write(path: Path, *lines: CaptionRecord | FailureRecord | str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report.output_files import audit, failure, judged_usage, record
+from report.output_files import audit, failure, record
 
 from omnidetective.findings import AuditSummary, Contradiction, Refinement
 from omnidetective.records import CaptionRecord, FailureRecord, ModelUsage, Usage
@@ -27,7 +27,8 @@ def lines(*these: CaptionRecord | FailureRecord) -> list[bytes]:
 
 def judged(clip_id: str, **changes: Any) -> CaptionRecord:
     """A record whose auditor was asked."""
-    return record(clip_id, usage=judged_usage(), **changes)
+    summary = changes.pop("audit_summary", AuditSummary()).model_copy(update={"by": "full"})
+    return record(clip_id, audit_summary=summary, **changes)
 
 
 def rates(of: Rates | None) -> tuple[int, int, int, int]:
@@ -124,13 +125,13 @@ def test_before_and_after_are_compared_by_the_same_eyes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "unaudited"),
-    [(Usage(), {}), (judged_usage(), dict.fromkeys(audit(), "the answer was prose"))],
+    "summary",
+    [AuditSummary(), AuditSummary(by="full", unaudited=dict.fromkeys(audit(), "the answer was prose"))],
     ids=["never asked", "never answered"],
 )
-def test_where_no_auditor_judged_there_are_only_rates_by_instruments(usage: Usage, unaudited: dict[str, str]) -> None:
+def test_where_no_auditor_judged_there_are_only_rates_by_instruments(summary: AuditSummary) -> None:
     found = audit({"camera": ("cuts",)})
-    numbers = statistics(lines(record(audit=found, audit_summary=AuditSummary(unaudited=unaudited), usage=usage)))
+    numbers = statistics(lines(record(audit=found, audit_summary=summary)))
     assert numbers.audit is not None
     assert numbers.audit.judged is None
     assert rates(numbers.audit.instruments.by_attribute["camera"]) == (1, 0, 1, 0)
@@ -287,7 +288,8 @@ def test_lines_of_other_versions_count() -> None:
     new = json.loads(record("b", audit=audit({"speech": ("quotes",)})).to_line())
     new |= {"schema_version": 2, "mood": {"deep": [1]}, "outcome": "deferred"}
     new["audit"]["weather"] = {"errors": [{"snippet": "rain", "why": "sun", "colour": "red"}], "new": 1}
-    new["usage"] |= {"by_planet": {}, "by_role": {"auditor": {"calls": 1}}}
+    new["usage"] |= {"by_planet": {}}
+    new["audit_summary"] = {"by": "full", "mood": "kind"}
     numbers = statistics([f"{json.dumps(one)}\n".encode() for one in (old, new)])
     assert (numbers.records, numbers.bad_lines) == (2, 0)
     assert numbers.outcomes == {"accepted": 1, "deferred": 1}
@@ -347,6 +349,7 @@ records = st.builds(
         stages={"gate": second},
         seconds=second,
         audit=audit({"speech": (None,) * wrong}),
+        audit_summary=AuditSummary(by="full"),
     ),
     st.integers(0, 9),
     outcomes,

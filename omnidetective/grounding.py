@@ -8,7 +8,7 @@ grounding.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -16,6 +16,7 @@ from rapidfuzz import process
 
 from omnidetective.captions.alignment import plain, similarity
 from omnidetective.captions.anchors import find_anchors
+from omnidetective.captions.letters import CJK, is_cjk
 from omnidetective.captions.moments import moments
 from omnidetective.captions.quotes import find_quotes
 from omnidetective.captions.sentences import split_sentences
@@ -36,6 +37,7 @@ _FEWEST_WORDS = 2
 _MOST_CITED = 3
 
 _WORD = re.compile(r"[^\W_]+")
+_CJK_RUN = re.compile(f"([{CJK}]+)")
 _EMPTY_WORDS = """
 a an and are as at be been being but by for from had has have he her here hers him his how i in into is it its of off on
 one or out over she so some such that the their them then there these it they this those through to too under up very
@@ -106,8 +108,11 @@ def holding(text: str, observations: Iterable[Observation]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def content_words(text: str) -> frozenset[str]:
-    """The words that carry meaning, without case and without the commonest English endings."""
-    return frozenset(_stem(word) for word in _WORD.findall(text.casefold()) if word not in _EMPTY)
+    """The words that carry meaning, without case and without the commonest English endings.
+
+    Where words are written without spaces (Han, kana, hangul) two neighbouring characters count as one.
+    """
+    return frozenset(piece for word in _WORD.findall(text.casefold()) if word not in _EMPTY for piece in _pieces(word))
 
 
 def sense(text: str, evidence: Collection[str], case: Case) -> EventModality:
@@ -167,6 +172,16 @@ def _scored(a: str, b: str, *, score_cutoff: float | None = None) -> float:
 def _without_anchor(text: str) -> str:
     anchors = find_anchors(text)
     return text[anchors[0].end :] if anchors and not text[: anchors[0].start].strip() else text
+
+
+def _pieces(word: str) -> Iterator[str]:
+    for run in _CJK_RUN.split(word):
+        if not run:
+            continue
+        if is_cjk(run[0]):
+            yield from (run[n : n + 2] for n in range(max(1, len(run) - 1)))
+        else:
+            yield _stem(run)
 
 
 def _stem(word: str) -> str:

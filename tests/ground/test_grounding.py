@@ -70,6 +70,15 @@ def test_what_a_finding_asked_for_is_cited_where_no_observation_holds_the_words(
     assert event.evidence == ("o7",)
 
 
+def test_words_written_without_spaces_are_compared_too() -> None:
+    seen = SEEN.model_copy(update={"answer": "一只棕色的狗在湿草地上奔跑。"})
+    case = make_case(seen)
+    (event,) = cited("一只狗在草地上奔跑。", case)
+    assert event.evidence == ("o1",)
+    (event,) = cited("鲸鱼在厨房里唱歌剧。", case)
+    assert event.evidence == ()
+
+
 def test_words_without_meaning_hold_nothing() -> None:
     assert content_words("It is shown there.") == frozenset()
     assert holding("It is there.", CASE.answers) == ()

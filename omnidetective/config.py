@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -132,16 +132,29 @@ class Config:
     workflow: Workflow
     sources: Mapping[str, str]
 
+    def with_cache_beside(self, output: Path) -> Config:
+        """The configuration whose answers of models are kept beside an output, unless they are kept elsewhere."""
+        cache = self.settings.cache
+        if cache.path is not None:
+            return self
+        beside = cache.model_copy(update={"path": cache_beside(output)})
+        return replace(self, settings=self.settings.model_copy(update={"cache": beside}))
+
     @property
     def sha(self) -> str:
         """Fingerprint of everything that can change a record: not of how many work on it."""
-        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency"})
+        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency", "cache"})
         whole = {
             "settings": settings,
             "models": self.model_set.model_dump(mode="json"),
             "workflow": self.workflow.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def cache_beside(output: Path) -> Path:
+    """Where the answers of models are kept by default: ``out.jsonl`` → ``out.cache.sqlite``."""
+    return output.parent / f"{output.stem}.cache.sqlite"
 
 
 def load_config(

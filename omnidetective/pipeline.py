@@ -28,6 +28,7 @@ from omnidetective.errors import (
     ProviderError,
 )
 from omnidetective.lines import failure, record
+from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.media.intake import open_clip
@@ -42,6 +43,7 @@ from omnidetective.records import (
 )
 from omnidetective.rows import parse_row
 from omnidetective.segments import plan_segments
+from omnidetective.settings import CacheSettings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.plan import StagePlan
@@ -96,7 +98,7 @@ class Pipeline:
         settings = config.settings
         plan = StagePlan.of(config.workflow, STAGES)
         prompts = PromptLibrary(settings.prompts)
-        cast = Cast(config.model_set, settings.retry)
+        cast = Cast(config.model_set, settings.retry, cache=_cache(settings.cache))
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         for role in plan.roles(settings):
             _require(cast, role, config)
@@ -235,6 +237,11 @@ class Pipeline:
             attempts=error.attempts if isinstance(error, ProviderError) else 1,
             type_name=type_name,
         ).model_copy(update={"usage": meter.usage()})
+
+
+def _cache(settings: CacheSettings) -> ResponseCache | None:
+    """Where answers are kept; without a file nobody keeps any."""
+    return ResponseCache(settings.path) if settings.enabled and settings.path is not None else None
 
 
 def _require(cast: Cast, role: str, config: Config) -> None:

@@ -94,6 +94,15 @@ Shows = tuple[Literal["frames", "audio", "transcript"], ...]
 """What a role is shown of the clip besides its text; what its model cannot take is left out and noted."""
 
 
+class CacheSettings(Section):
+    """The answers of models, kept so that no call is paid twice."""
+
+    enabled: bool = True
+    """Off asks every time. Either way nothing is kept of the embedded cast, which costs nothing."""
+    path: Path | None = None
+    """File to keep them in; several outputs can share one. By default `<output stem>.cache.sqlite`."""
+
+
 class SegmentSettings(Section):
     """How a long clip is cut into segments, which are worked on side by side."""
 
@@ -223,10 +232,13 @@ class GateSettings(Section):
 
 
 class LimitSettings(Section):
-    """Limits of a clip."""
+    """Limits of a clip and of a run."""
 
     clip_timeout_s: Seconds = 1800.0
     """Wall time for one clip, all stages together."""
+    breaker: Annotated[int, Field(ge=0)] = 3
+    """Stop the run after so many clips in a row that fail since a key is refused, a quota is used up or a model is not
+    there, with no record in between; 0: go on whatever happens."""
 
 
 class Settings(Section):
@@ -245,6 +257,7 @@ class Settings(Section):
     trajectory: bool = True
     """Keep the detective's conversation in the record."""
     media: MediaSettings = MediaSettings()
+    cache: CacheSettings = CacheSettings()
     retry: RetrySettings = RetrySettings()
     segment: SegmentSettings = SegmentSettings()
     annotate: AnnotateSettings = AnnotateSettings()

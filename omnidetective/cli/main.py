@@ -12,9 +12,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
     "caption": ("omnidetective.cli.caption", "Caption one clip and print the caption."),
     "stats": ("omnidetective.cli.stats", "Show quality, outcomes, tokens and cost of an output."),
+    "status": ("omnidetective.cli.status", "Say how far a run is: records, failures, what is left, cost."),
+    "failures": ("omnidetective.cli.failures", "List the clips without a record, and why."),
     "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip."),
     "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),
     "config": ("omnidetective.cli.config", "Show the configuration and where each value comes from."),
+    "cache": ("omnidetective.cli.cache", "Look at the kept answers of models, and clear old ones away."),
     "weights": ("omnidetective.cli.weights", "List, fetch and check the models of the embedded cast."),
     "doctor": ("omnidetective.cli.doctor", "Say what works here, and what to do about the rest."),
 }

@@ -95,7 +95,7 @@ def run(
         with logging_to(progress.write, quiet=quiet, log_file=log_file):
             summary = asyncio.run(
                 run_batch(
-                    config,
+                    config.with_cache_beside(output_path),
                     input_path,
                     output_path,
                     shard=part,

@@ -108,6 +108,17 @@ class Feed:
                     self._rows.extend(batch.wanted)
         return bool(self._rows) and not self.stopped
 
+    async def count_rest(self) -> int:
+        """How many rows were not handed out. Reads the input to its end, and tells nobody of what it finds there.
+
+        For a feed that was stopped: there is nothing to be taken from it any more.
+        """
+        count = len(self._rows)
+        async with self._reading:
+            while (batch := await asyncio.to_thread(next, self._source, None)) is not None:
+                count += len(batch.wanted)
+        return count
+
     async def take(self) -> InputRow | None:
         """The next row; ``None`` when there are no more, or no more are to be begun."""
         while await self.ready():

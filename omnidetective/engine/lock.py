@@ -7,12 +7,16 @@ import json
 import logging
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from omnidetective.errors import ConfigError
 
 _log = logging.getLogger(__name__)
+
+_LOOKING_S = 0.1
+"""How long a lock that is held may be only looked at."""
 
 
 class OutputLock:
@@ -47,6 +51,7 @@ class OutputLock:
             self._fd = -1
 
     def _take(self) -> int:
+        patient_until = time.monotonic() + _LOOKING_S
         while True:
             try:
                 fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -57,6 +62,10 @@ class OutputLock:
             except BlockingIOError:
                 holder = os.pread(fd, 4096, 0)
                 os.close(fd)
+                if time.monotonic() < patient_until:
+                    # `omnidetective status` holds the file for a moment to see whether somebody writes.
+                    time.sleep(_LOOKING_S / 10)
+                    continue
                 raise ConfigError(
                     f"another run is writing this output: {_describe(holder)}",
                     reason="output_in_use",

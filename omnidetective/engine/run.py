@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from omnidetective.config import Config
+from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
 from omnidetective.engine.local import LocalEngine
@@ -61,6 +62,10 @@ async def run_batch(
     that failed, unless ``retry_failed``. Run from the main thread, the first SIGINT or SIGTERM lets the clips in flight
     finish and begins no others, the second one stops at once.
 
+    When ``limits.breaker`` clips in a row fail since a key is refused, a quota is used up or a model is not there, no
+    others are begun, those in flight finish, and one error in the log says so; clips that were not begun are written
+    nowhere.
+
     Args:
         config: what to do with each clip.
         input_path: the rows (DESIGN §4, "Input row"). Relative paths in them are relative to its folder.
@@ -94,7 +99,8 @@ async def run_batch(
         with ledger:
             for note in ledger.notes:
                 _log.warning("%s", note)
-            run = _Run(ledger, progress, shard)
+            breaker = Breaker(config.settings.limits.breaker)
+            run = _Run(ledger, progress, shard, breaker)
             feed = Feed(
                 batches(
                     read_rows(input_path, shard=shard),
@@ -119,10 +125,19 @@ async def run_batch(
                 deadline_s=clip_timeout_s + 2 * grace_s,
             )
             interrupt.watch(feed)
+            not_started = 0
+
+            def deliver(clip: Finished) -> None:
+                run.deliver(clip)
+                if breaker.stop is not None:
+                    feed.stop()
+
             try:
                 async with asyncio.TaskGroup() as group:
                     heartbeat = group.create_task(run.heartbeat(input_path, limit=limit))
-                    await engine.run(feed, run.deliver)
+                    await engine.run(feed, deliver)
+                    if breaker.stop is not None:
+                        not_started = await feed.count_rest()
                     heartbeat.cancel()
             except asyncio.CancelledError:
                 if not interrupt.absorb():
@@ -131,6 +146,8 @@ async def run_batch(
                 raise _first(group_error) from None
             finally:
                 progress.close()
+            if breaker.stop is not None and not interrupt.forced:
+                _log.error("%s", breaker.stop.message(not_started=not_started))
             ledger.settle(still_faulty=run.faults_that_stand(read_to_end=feed.exhausted and limit is None))
     tally = run.tally
     return RunSummary(
@@ -145,6 +162,8 @@ async def run_batch(
         usage=tally.usage,
         seconds=time.monotonic() - started,
         crashes=engine.crashes,
+        stopped=breaker.stop,
+        not_started=not_started,
         interrupted=interrupt.forced or (interrupt.asked > 0 and not feed.exhausted),
     )
 
@@ -162,11 +181,12 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
 class _Run:
     """What the parts of a run tell each other."""
 
-    def __init__(self, ledger: Ledger, progress: Progress, shard: Shard) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress, shard: Shard, breaker: Breaker) -> None:
         self.tally = Tally()
         self._ledger = ledger
         self._progress = progress
         self._shard = shard
+        self._breaker = breaker
         self._faults: set[RowFault] = set()
         self._last_line = 0
 
@@ -186,8 +206,15 @@ class _Run:
         else:
             self._ledger.add_failure(clip.id, clip.line)
         self.tally.finished(clip)
-        if clip.failure is not None:
+        if clip.failure is None:
+            self._breaker.saw_record()
+        elif self._breaker.explains(clip.failure):
+            _log.info("no record: %s", clip.failure.message, extra={"clip": clip.id})
+        else:
             self._tell(clip.id, clip.failure, "")
+            self._breaker.saw_failure(clip.failure)
+            if self._breaker.explains(clip.failure):
+                _log.info("no more clips are begun: the circuit breaker has opened", extra={"clip": clip.id})
 
     def faults_that_stand(self, *, read_to_end: bool) -> Callable[[RowFault], bool]:
         """Which faults of rows stand: those that this run found, and those of rows that it did not look at."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnidetective.engine.breaker import Stop
 from omnidetective.engine.feed import Batch
 from omnidetective.engine.wire import Finished
 from omnidetective.records import ModelUsage, Usage
@@ -98,6 +99,8 @@ class RunSummary:
         usage: what this run spent.
         seconds: wall time.
         crashes: worker processes that died.
+        stopped: why it ended early, where every clip failed from a cause that people have to mend; otherwise ``None``.
+        not_started: clips that it did not begin for that reason; they are written nowhere, the same command does them.
         interrupted: whether it was stopped before the end of the input; the same command goes on.
     """
 
@@ -112,6 +115,8 @@ class RunSummary:
     usage: Usage
     seconds: float
     crashes: int
+    stopped: Stop | None
+    not_started: int
     interrupted: bool
 
     @property
@@ -126,7 +131,7 @@ class RunSummary:
 
     @property
     def exit_status(self) -> int:
-        """0: every clip has a record; 1: some have none; 130: interrupted (DESIGN §4)."""
+        """0: every clip has a record; 1: some have none, or were not started; 130: interrupted (DESIGN §4)."""
         if self.interrupted:
             return 130
         return 1 if self.failed or self.failed_before else 0

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from omnidetective.config import ModelSet, ModelSpec
 from omnidetective.errors import ConfigError, ObserverUnavailableError, OmnidetectiveError
 from omnidetective.llm.base import ChatModel
+from omnidetective.llm.cache import ResponseCache
+from omnidetective.llm.cached import CachedChat, CachedTranscriber
 from omnidetective.llm.capabilities import built_in_capabilities
 from omnidetective.llm.endpoint import Endpoint, provider_name, resolve_endpoint, resolve_model
 from omnidetective.llm.for_role import ChatForRole, TranscriberForRole
@@ -48,10 +50,19 @@ class Cast:
     """Who plays which role. One object a process; models that several roles share are made once.
 
     Args:
+        cache: keeps answers of models that cost something; the cast closes it.
         environ: the environment, for tests.
     """
 
-    def __init__(self, model_set: ModelSet, retry: RetrySettings, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        model_set: ModelSet,
+        retry: RetrySettings,
+        *,
+        cache: ResponseCache | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._cache = cache
         self._model_set = model_set
         self._retry = retry
         self._environ = os.environ if environ is None else environ
@@ -90,8 +101,14 @@ class Cast:
             ObserverUnavailableError: as :meth:`chat`.
         """
         key, spec = self._spec(role)
+        from omnidetective.llm.transcribe import ChatTranscriber
+
         if key not in self._transcribers:
-            self._transcribers[key] = TranscriberForRole(self._make_transcriber(role, spec), role)
+            made = self._make_transcriber(role, spec)
+            if self._cache is not None and not isinstance(made, ChatTranscriber):
+                host = resolve_endpoint(spec, self._environ).host
+                made = CachedTranscriber(made, self._cache, host=host, parameters=spec.parameters)
+            self._transcribers[key] = TranscriberForRole(made, role)
         return self._transcribers[key]
 
     def names(self) -> dict[str, str]:
@@ -133,6 +150,8 @@ class Cast:
             await chat.aclose()
         for client in self._clients.values():
             await client.aclose()
+        if self._cache is not None:
+            self._cache.close()
 
     def _spec(self, role: str, *, embedded: bool = False) -> tuple[str, ModelSpec]:
         spec = self._model_set.spec(role)
@@ -204,7 +223,10 @@ class Cast:
     def _wrap(self, model: ChatModel, spec: ModelSpec) -> ChatModel:
         remote = spec.provider in ("openai", "dashscope")
         host = resolve_endpoint(spec, self._environ).host if remote else ""
-        return Retried(Metered(model, lambda name: _price(name, host)), self._retry)
+        retried = Retried(Metered(model, lambda name: _price(name, host)), self._retry)
+        if self._cache is None or not remote:
+            return retried
+        return CachedChat(retried, self._cache, host=host, parameters=spec.parameters)
 
     def _client(self, endpoint: Endpoint) -> OpenAIClient:
         from omnidetective.llm.openai_client import OpenAIClient

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from omnidetective.errors import BadRequestError, ContentFilterError, FormatError
 from omnidetective.llm.base import ChatModel
+from omnidetective.llm.cached import forget
 from omnidetective.llm.json_schema import schema_of
 from omnidetective.llm.json_text import json_values
 from omnidetective.llm.messages import ChatReply, ChatRequest, Message, OutputSchema, TextPart
@@ -106,8 +107,10 @@ async def _ask(
 ) -> Structured[T]:
     asked = _asked(request, schema, way, prompts)
     turn: tuple[Message, ...] = ()
+    in_vain: list[ChatRequest] = []
     for attempt in range(repairs + 1):
-        reply = await model.complete(asked.model_copy(update={"messages": (*asked.messages, *turn)}))
+        in_vain.append(asked.model_copy(update={"messages": (*asked.messages, *turn)}))
+        reply = await model.complete(in_vain[-1])
         # Only now is it sure that the form was what the provider refused before, and not the request.
         _refused.setdefault(model, set()).update(refused)
         if reply.outcome == "blocked":
@@ -125,6 +128,8 @@ async def _ask(
         hint="raise max_tokens" if reply.outcome == "truncated" else "",
     )
     error.attempts = repairs + 1
+    for request_in_vain in in_vain:
+        await forget(model, request_in_vain)
     raise error
 
 

@@ -97,6 +97,11 @@ def count_call(model: str, *, tokens: TokenUsage | None, cost_usd: Decimal | Non
     )
 
 
+def count_cached_call(model: str) -> None:
+    """Counts a call that was answered from the cache, for nothing."""
+    _count(model, ModelUsage(cached_calls=1))
+
+
 def count_failed_attempt(model: str) -> None:
     """Counts an attempt that ended without an answer, or was cancelled."""
     _count(model, ModelUsage(failed_attempts=1))

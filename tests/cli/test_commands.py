@@ -28,7 +28,18 @@ def omnidetective(*arguments: str, cwd: Path | None = None, **environment: str) 
 def test_no_command_prints_the_help_and_every_command() -> None:
     done = omnidetective("--help")
     assert done.returncode == 0
-    for name in ("run", "caption", "observers", "prompts", "config", "weights", "doctor"):
+    for name in (
+        "run",
+        "caption",
+        "stats",
+        "status",
+        "failures",
+        "observers",
+        "prompts",
+        "config",
+        "weights",
+        "doctor",
+    ):
         assert f"\n  {name} " in done.stdout
 
 

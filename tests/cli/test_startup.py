@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from omnidetective.cli.main import COMMANDS
+
 HEAVY = {
     "openai", "dashscope", "numpy", "av", "PIL", "pydantic", "jinja2", "tqdm", "aiohttp", "httpx", "tenacity",
     "faster_whisper", "rapidocr", "onnxruntime", "cv2", "ctranslate2", "asyncio", "multiprocessing", "sqlite3",
@@ -33,7 +35,7 @@ def test_importing_the_package_imports_no_model_library() -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["run", "caption", "observers", "prompts", "config", "weights", "doctor"])
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_the_help_of_a_command_imports_no_model_library(command: str) -> None:
     code = (
         f"sys.argv = ['omnidetective', {command!r}, '--help']\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from e2e.media_files import video
 from e2e.planted import DURATION_S, Act, improved, nothing_found, performed, replaced
 
@@ -15,15 +14,17 @@ ACT = Act({"audit": nothing_found(objects={"errors": [GREEN]}), "refine": improv
 EARLY = ("detective", "witness", "whole", "frames", "audio", "ensemble", "verify", "audit")
 
 
-@pytest.mark.xfail(strict=True, reason="waits for the response cache of the batch engine (issue 3/6)")
 async def test_after_a_change_of_the_refine_prompt_only_the_refiner_and_what_follows_are_asked(tmp_path: Path) -> None:
     clip = video(tmp_path / "market.mp4", seconds=DURATION_S)
-    before, _ = await performed(ACT, clip)
+    cache = f"cache.path={tmp_path / 'kept.sqlite'}"
+    before, _ = await performed(ACT, clip, settings=(cache,))
     mine = tmp_path / "prompts" / "refine" / "system.md"
     mine.parent.mkdir(parents=True)
     built_in = (resource_root() / "prompts" / "refine" / "system.md").read_text(encoding="utf-8")
     mine.write_text(f"{built_in}\nWrite British English.\n", encoding="utf-8")
-    after, troupe = await performed(ACT, clip, settings=(f"prompts={mine.parent.parent}",))
+    after, troupe = await performed(ACT, clip, settings=(cache, f"prompts={mine.parent.parent}"))
     assert after.provenance.prompts["refine/system"] != before.provenance.prompts["refine/system"]
     assert troupe.calls["refine"] == 1
     assert not set(EARLY) & set(troupe.calls), troupe.calls
+    assert after.usage.cached_calls == before.usage.calls - after.usage.calls
+    assert after.usage.by_stage["investigate"].calls == 0

@@ -18,6 +18,7 @@ from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, says
 from servers.studio import quick
 
 from omnidetective.config import ModelSet
+from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer
@@ -133,7 +134,8 @@ async def playing(
     async with FaultyOpenAI(script) as server:
         cast_of_all = model_set(server.base_url, parts if roles is None else roles)
         whole = Settings.model_validate({"retry": quick().model_dump(), **(settings or {})})
-        players = Cast(cast_of_all, whole.retry, environ={})
+        cache = None if whole.cache.path is None else ResponseCache(whole.cache.path)
+        players = Cast(cast_of_all, whole.retry, cache=cache, environ={})
         context = StageContext(
             settings=whole,
             model_set=cast_of_all,

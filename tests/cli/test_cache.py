@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from omnidetective.cli.cache import cache
+from omnidetective.cli.main import cli
 from omnidetective.llm.cache import ResponseCache
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cache, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, ["cache", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.output_files import failure, record, write
 
-from omnidetective.cli.failures import failures
+from omnidetective.cli.main import cli
 from omnidetective.records import FailureRecord
 from omnidetective.report.failing import standing
 from omnidetective.report.layout import width
@@ -28,7 +28,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def run_failures(*arguments: str | Path, columns: int = 100) -> Result:
-    return CliRunner().invoke(failures, [str(argument) for argument in arguments], env={"COLUMNS": str(columns)})
+    return CliRunner().invoke(cli, ["failures", *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 def ids(*arguments: str | Path) -> list[str]:

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 from report.output_files import audit, failure, record, write
 
-from omnidetective.cli.stats import stats
+from omnidetective.cli.main import cli
 from omnidetective.findings import AuditSummary
 from omnidetective.records import Usage
 
 
 def run_stats(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(stats, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, ["stats", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from click.testing import CliRunner, Result
 from engine.harness import Folder, start_run, until
 from report.output_files import failure, record, write
 
-from omnidetective.cli.status import status
+from omnidetective.cli.main import cli
 from omnidetective.records import Usage
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def run_status(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(status, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, ["status", *map(str, arguments)])
 
 
 def numbers(*arguments: str | Path) -> dict[str, Any]:

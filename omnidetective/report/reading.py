@@ -123,22 +123,6 @@ class RecordView(View):
     provenance: ProvenanceView = ProvenanceView()
 
 
-class FailureReasonView(View):
-    """Why a clip has no record; ``type`` is the class of the error."""
-
-    type: str = ""
-    reason: str = ""
-
-
-class FailureView(View):
-    """One line of the failures."""
-
-    id: str
-    outcome: str
-    error: FailureReasonView
-    usage: UsageView | None = None
-
-
 def why_unreadable(error: ValidationError) -> str:
     """The first thing that keeps a line from being read, in a few words."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import takewhile
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import ValidationError
-
-from omnidetective.errors import RowError
 from omnidetective.report.audits import AuditCount, in_order
 from omnidetective.report.counting import Histogram, Tally, bounded
+from omnidetective.report.failing import FailureLine, Standing, views
 from omnidetective.report.measures import LengthCount, ScoreCount
 from omnidetective.report.numbers import BadLine, Contradictions, Presence, Refining, Seconds, Statistics
-from omnidetective.report.reading import FailureView, RecordView, RefinementView, View, why_unreadable
+from omnidetective.report.reading import RecordView, RefinementView, why_unreadable
 from omnidetective.report.spending import UsageCount
 
 FIRST_BAD_LINES: Final = 5
 _CODE: Final = re.compile(r"[a-z_]+: ")
 _FIRST_WORDS: Final = 4
-_ROW_ERROR: Final = RowError.__name__
 _WHAT_WAS_DONE: Final = ("refusals", "fixed_errors", "filled_missing", "dropped_forbidden", "timestamp_adjustments")
 
-ViewT = TypeVar("ViewT", bound=View)
+_Why = tuple[str, str]
+"""Outcome and reason code of a failure."""
 
 
 def statistics(lines: Iterable[bytes], failure_lines: Iterable[bytes] = ()) -> Statistics:
@@ -40,18 +38,21 @@ def statistics(lines: Iterable[bytes], failure_lines: Iterable[bytes] = ()) -> S
         failure_lines: the same of the failures beside it. The last failure of a clip counts, and none of a clip that
             has a record; they are read first, so that a clip which is done meanwhile is not counted twice.
     """
-    failures, spending = _FailureCount(), UsageCount()
+    failures: Standing[_Why] = Standing()
+    known: dict[_Why, _Why] = {}  # each pair is kept once
+    spending = UsageCount()
     bad_failures = 0
-    for _, failure in _views(failure_lines, FailureView):
-        if isinstance(failure, FailureView):
-            failures.add(failure)
+    for _, _, failure in views(failure_lines, FailureLine):
+        if isinstance(failure, FailureLine):
+            why = (failure.outcome, failure.error.reason)
+            failures.add(failure, known.setdefault(why, why))
             spending.add(failure.usage, failed=True)
         else:
             bad_failures += 1
     records = _RecordCount()
     bad = 0
     first_bad: list[BadLine] = []
-    for number, record in _views(lines, RecordView):
+    for number, _, record in views(lines, RecordView):
         if isinstance(record, RecordView):
             records.add(record)
             failures.recovered(record.id)
@@ -60,17 +61,20 @@ def statistics(lines: Iterable[bytes], failure_lines: Iterable[bytes] = ()) -> S
             bad += 1
             if len(first_bad) < FIRST_BAD_LINES:
                 first_bad.append(BadLine(line_number=number, why=why_unreadable(record)))
-    failed, reasons = failures.result()
-    for outcome, times in failed.items():
+    failed, reasons = Tally(), Tally()
+    for outcome, reason in failures.values():
+        failed.add(outcome)
+        reasons.add(reason)
+    for outcome, times in failed.result().items():
         records.outcomes.add(outcome, times)
     return Statistics(
         records=records.number,
-        failures=sum(failed.values()),
+        failures=sum(failed.result().values()),
         bad_lines=bad,
         first_bad_lines=tuple(first_bad),
         bad_failure_lines=bad_failures,
         outcomes=records.outcomes.result(),
-        failure_reasons=reasons,
+        failure_reasons=reasons.result(),
         rejections=records.rejections.result(),
         shortfalls=records.shortfalls.result(),
         workflows=records.workflows.result(),
@@ -89,18 +93,6 @@ def _first_words(shortfall: str) -> str:
     """What kind of shortfall it is: the words before a colon, and of those the first few."""
     words = shortfall[:200].partition(":")[0].split()
     return " ".join(words[:_FIRST_WORDS]) + " …" * (len(words) > _FIRST_WORDS)
-
-
-def _views(lines: Iterable[bytes], kind: type[ViewT]) -> Iterator[tuple[int, ViewT | ValidationError]]:
-    """Each line with its number, read, or what is wrong with it; empty and torn lines are left out."""
-    for number, line in enumerate(lines, start=1):
-        if line.isspace():
-            continue
-        try:
-            yield number, kind.model_validate_json(line)
-        except ValidationError as error:
-            if line.endswith(b"\n"):
-                yield number, error
 
 
 class _RecordCount:
@@ -167,35 +159,6 @@ class _RecordCount:
             return None
         stages = {name: spread for name, one in self._stages_s.items() if (spread := one.result()) is not None}
         return Seconds(clip=clip, by_stage=stages, media_s=round(self._media_s, 3))
-
-
-class _FailureCount:
-    """The clips without a record. A fault of a row is about the row, and stands even where the clip has a record."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, str]] = []
-        self._clips: dict[int, tuple[str, str]] = {}  # hash of the id → outcome and reason
-        self._known: dict[tuple[str, str], tuple[str, str]] = {}  # each pair is kept once
-
-    def add(self, failure: FailureView) -> None:
-        pair = (failure.outcome, failure.error.reason)
-        pair = self._known.setdefault(pair, pair)
-        if failure.error.type == _ROW_ERROR:
-            self._rows.append(pair)
-        else:
-            self._clips[hash(failure.id)] = pair
-
-    def recovered(self, clip_id: str) -> None:
-        """The clip has a record: whatever failed before does not count."""
-        self._clips.pop(hash(clip_id), None)
-
-    def result(self) -> tuple[dict[str, int], dict[str, int]]:
-        """How many failures there are of each outcome, and of each reason code."""
-        outcomes, reasons = Tally(), Tally()
-        for outcome, reason in (*self._rows, *self._clips.values()):
-            outcomes.add(outcome)
-            reasons.add(reason)
-        return outcomes.result(), reasons.result()
 
 
 class _Refining:

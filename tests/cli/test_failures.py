@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from engine.harness import Folder, start_run, until
+from engine.harness import Folder, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.output_files import failure, record, write
@@ -224,26 +221,6 @@ def test_a_mistake_is_a_plain_error_and_exit_2(output: Path, arguments: tuple[st
     assert done.exit_code == 2
     assert told in " ".join(done.stderr.split())
     assert done.stdout == ""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def start(folder: Folder) -> Iterator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*options: str) -> subprocess.Popen[str]:
-        started.append(start_run(folder, *options))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def test_failures_are_read_while_a_run_mends_them(folder: Folder, start: Start) -> None:

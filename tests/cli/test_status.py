@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from engine.harness import Folder, start_run, until
+from engine.harness import Folder, until
 from report.output_files import failure, record, write
 
 from omnidetective.cli.main import cli
@@ -50,26 +49,6 @@ def text(*arguments: str | Path) -> dict[str, str]:
         name = line[:11].strip() or name
         said[name] = f"{said.get(name, '')} {line[11:]}".strip()
     return said
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def start(folder: Folder) -> Iterator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*options: str) -> subprocess.Popen[str]:
-        started.append(start_run(folder, *options))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ side by side; the text of the draft is always the whole caption.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from omnidetective.evidence import Span
 from omnidetective.records import Event
@@ -50,9 +50,3 @@ class Draft:
     def events(self) -> tuple[Event, ...]:
         """Every sentence with its time and evidence."""
         return tuple(event for section in self.sections for event in section.events)
-
-    def with_section(self, index: int, events: Sequence[Event]) -> Draft:
-        """The draft with other sentences in one section."""
-        changed = list(self.sections)
-        changed[index] = replace(changed[index], events=tuple(events))
-        return Draft(tuple(changed))

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from omnidetective.audit.finding import Inspection
 from omnidetective.audit.inspection import inspect
-from omnidetective.audit.reading import looked_at
 from omnidetective.audit.report import Report, of_inspection, outranked, standing, united
 from omnidetective.case import Case
 from omnidetective.findings import AuditSummary
@@ -40,7 +39,7 @@ class Audit(Stage):
             ProviderError: a call failed for a reason that the next would meet too.
             ObserverUnavailableError: nobody plays the auditor, or its key is missing.
         """
-        case = await _measured(case, context)
+        case = await measured(case, context)
         look = await _look(case, context, auditor=context.settings.audit.auditor)
         questioned = await examined(case, context)
         case = questioned.case
@@ -67,14 +66,6 @@ async def audited(case: Case, context: StageContext, *, auditor: bool) -> tuple[
     """
     look = await _look(case, context, auditor=auditor)
     return look.report, look.summary
-
-
-async def _measured(case: Case, context: StageContext) -> Case:
-    """The case with what every instrument measures; who has looked at all of the clip in parts is not asked again."""
-    instruments = {o.spec.name for o in context.toolbox.offered(case.clip) if o.spec.kind == "instrument"}
-    looks = {name: [o for o in case.answers if o.observer == name] for name in instruments}
-    unasked = {name for name, seen in looks.items() if looked_at(seen, case.clip.whole) is None}
-    return await measured(case, context, only=unasked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from omnidetective.audit.reading import looked_at
 from omnidetective.case import Case
 from omnidetective.detective.rules import FIRST_QUESTIONS, OPEN_QUESTION
 from omnidetective.observers.ask import ask
@@ -13,7 +14,9 @@ from omnidetective.stages.base import StageContext
 
 
 async def measured(case: Case, context: StageContext, only: Collection[str] | None = None) -> Case:
-    """The case with what the instruments measure, as far as they have not been asked about the whole clip before.
+    """The case with what the instruments measure, as far as they have not looked at all of the clip before.
+
+    One that was asked about the whole clip, or has looked at all of it in parts, is not asked again.
 
     Args:
         only: names of the instruments that are wanted; all that can say something about the clip by default.
@@ -24,6 +27,7 @@ async def measured(case: Case, context: StageContext, only: Collection[str] | No
         for observer in context.toolbox.offered(case.clip)
         if observer.spec.kind == "instrument"
         and observer.spec.name not in asked
+        and looked_at((o for o in case.answers if o.observer == observer.spec.name), case.clip.whole) is None
         and (only is None or observer.spec.name in only)
     ]
     limit_s = context.settings.investigate.observer_timeout_s

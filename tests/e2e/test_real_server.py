@@ -77,9 +77,6 @@ async def test_whatever_it_answers_the_clip_ends_well_or_clearly(
     async with asyncio.timeout(200), Pipeline.from_config(config, base_dir=tmp_path) as pipeline:
         result = await pipeline.process(parse_row({"id": "clip", "video": clip.name}))
     assert result.usage is not None
-    if isinstance(result, FailureRecord) and result.error.reason == "timeout":
-        assert result.usage.failed_attempts > 0, "a token of a grammar can take llama.cpp minutes on a busy machine"
-        return
     assert result.usage.calls > 0
     assert result.usage.prompt_tokens > 0
     if isinstance(result, CaptionRecord):

@@ -23,6 +23,7 @@
     │   ├── RateLimitError           too many requests: retried, after ``retry_after_s`` where it is given
     │   ├── TransientError           server error, reset connection, time-out: retried
     │   └── FormatError              the answer came and is not in the form asked for: repaired, not retried
+    ├── BudgetReachedError           the run's money is spent: the clip is left as not started
     └── ObserverUnavailableError     a tool cannot work here; the detective is told so and goes on
 
 A class says what happens next; ``reason`` is a stable code for programs; the message is for people.
@@ -137,6 +138,14 @@ class BudgetSpentError(ClipError):
 
     outcome: ClassVar[FailureOutcome] = "over_budget"
     default_reason = "over_budget"
+    default_retryable = True
+
+
+class BudgetReachedError(OmnidetectiveError):
+    """The run's money does not allow the call. Nothing is known against the clip: it is left as not started."""
+
+    outcome: ClassVar[FailureOutcome] = "over_budget"
+    default_reason = "max_cost"
     default_retryable = True
 
 

@@ -271,7 +271,8 @@ class Settings(Section):
     num_workers: Count = 1
     """Worker processes."""
     concurrency: Count = 4
-    """Clips in flight in one worker."""
+    """Clips in flight in one worker. The built-in model sets choose for themselves: 2 where the models run here, 16
+    where they are served."""
     trajectory: bool = True
     """Keep the detective's conversation in the record."""
     media: MediaSettings = MediaSettings()

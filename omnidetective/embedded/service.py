@@ -80,6 +80,11 @@ def serve(listener: socket.socket, parent: socket.socket) -> None:
         listener: where workers connect.
         parent: is told ``a`` when the first worker was accepted; its end is the end of this process.
     """
+    from tqdm import tqdm
+
+    # faster-whisper makes a progress bar that it does not show, whose own lock is one between processes: the kernel
+    # would be left with it when this process is killed, as it always is.
+    tqdm.set_lock(threading.RLock())
     asyncio.run(_Service(Room.of(processors())).run(listener, parent))
 
 

@@ -143,10 +143,10 @@ class Config:
     @property
     def sha(self) -> str:
         """Fingerprint of everything that can change a record: not of how many work on it."""
-        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency", "cache"})
+        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency", "workers", "cache"})
         whole = {
             "settings": settings,
-            "models": self.model_set.model_dump(mode="json"),
+            "models": self.model_set.model_dump(mode="json", exclude={"settings"}),  # Those are merged above.
             "workflow": self.workflow.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

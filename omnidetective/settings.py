@@ -236,9 +236,27 @@ class LimitSettings(Section):
 
     clip_timeout_s: Seconds = 1800.0
     """Wall time for one clip, all stages together."""
+    attempts: Count = 2
+    """How often a clip is tried whose worker process died (a crash in a decoder, too little memory), before it is given
+    up; from the second time on it has a worker to itself."""
     breaker: Annotated[int, Field(ge=0)] = 3
     """Stop the run after so many clips in a row that fail since a key is refused, a quota is used up or a model is not
     there, with no record in between; 0: go on whatever happens."""
+
+
+class WorkerSettings(Section):
+    """Worker processes of a run, and when they are replaced."""
+
+    recycle_after: Annotated[int, Field(ge=0)] = 1000
+    """Replace a worker after so many clips, whatever libraries may have leaked by then; 0: never. Its successor is
+    started beforehand."""
+    memory_mb: Annotated[int, Field(ge=1)] | None = None
+    """Replace a worker that holds more than this, programs that it started included (Linux only). It finishes the clips
+    that it has; at one and a half times as much it is killed, and they are tried again, one by one. No limit by
+    default."""
+    share_models: bool = True
+    """Run the embedded models (Whisper, YAMNet, PP-OCR, voice detector) in one process for all workers of a run, so
+    that they are in memory once. Off: each worker loads its own."""
 
 
 class Settings(Section):
@@ -253,7 +271,8 @@ class Settings(Section):
     num_workers: Count = 1
     """Worker processes."""
     concurrency: Count = 4
-    """Clips in flight in one worker."""
+    """Clips in flight in one worker. The built-in model sets choose for themselves: 2 where the models run here, 16
+    where they are served."""
     trajectory: bool = True
     """Keep the detective's conversation in the record."""
     media: MediaSettings = MediaSettings()
@@ -269,5 +288,6 @@ class Settings(Section):
     split: SplitSettings = SplitSettings()
     gate: GateSettings = GateSettings()
     limits: LimitSettings = LimitSettings()
+    workers: WorkerSettings = WorkerSettings()
     observers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of each observer by its name: see `omnidetective observers show NAME`."""

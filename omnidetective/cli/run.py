@@ -39,7 +39,12 @@ _FILE = click.Path(path_type=Path)
     "FILE's name with .failures.jsonl. Where FILE is there already, the run goes on from it.",
 )
 @click.option("--num-workers", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: 1]")
-@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Clips at once in each worker.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Clips at once in each worker.  [default: the model set's]",
+)
 @config_options
 @click.option("--shard", metavar="K/N", help="Do only part K of N, from 1. A clip's part depends on its id alone.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Look only at the first N rows.")

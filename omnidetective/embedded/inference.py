@@ -42,8 +42,12 @@ def require_packages(*modules: str) -> None:
 
 def threads_for(num_workers: int) -> int:
     """Threads for one model, so that all worker processes together keep the processors busy and no busier."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(_MOST_THREADS, available // max(1, num_workers)))
+    return max(1, min(_MOST_THREADS, processors() // max(1, num_workers)))
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_once(key: Hashable, load: Callable[[], T]) -> T:

@@ -84,23 +84,30 @@ class _Word:
 class SpeechModel:
     """A Whisper model in CTranslate2's form."""
 
-    def __init__(self, folder: Path, *, threads: int) -> None:
+    def __init__(self, folder: Path, *, threads: int, at_once: int = 1) -> None:
         """Load it.
 
         Args:
             folder: with ``model.bin``, ``config.json``, ``tokenizer.json`` and the vocabulary.
+            threads: for each window that is heard.
+            at_once: windows that are heard at the same time, where several threads call; the weights are shared.
         """
         from faster_whisper import WhisperModel
 
         # int8: same words as float32 on read speech, a third faster, a quarter of the memory.
         self._model = WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, local_files_only=True
+            str(folder),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=threads,
+            num_workers=at_once,
+            local_files_only=True,
         )
 
     @classmethod
-    def shared(cls, folder: Path, *, threads: int) -> SpeechModel:
+    def shared(cls, folder: Path, *, threads: int, at_once: int = 1) -> SpeechModel:
         """The one model of this process for this folder."""
-        return load_once(("whisper", folder, threads), lambda: cls(folder, threads=threads))
+        return load_once(("whisper", folder, threads, at_once), lambda: cls(folder, threads=threads, at_once=at_once))
 
     def transcribe(
         self,

@@ -72,9 +72,9 @@ class TextModel:
         self._lock = threading.Lock()
 
     @classmethod
-    def shared(cls, *, threads: int) -> TextModel:
-        """The one model of this process."""
-        return load_once(("rapidocr", threads), lambda: cls(threads=threads))
+    def shared(cls, *, threads: int, slot: int = 0) -> TextModel:
+        """The one model of this process; of each slot, where several pictures are read at once."""
+        return load_once(("rapidocr", threads, slot), lambda: cls(threads=threads))
 
     def read(self, jpeg: bytes) -> tuple[TextLine, ...]:
         """The lines of text in a picture, in reading order; none in a picture that holds none.

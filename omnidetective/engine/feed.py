@@ -98,15 +98,19 @@ class Feed:
 
     async def ready(self) -> bool:
         """Whether there is a row to be had. May read on."""
+        return await self.ahead(1) > 0
+
+    async def ahead(self, most: int) -> int:
+        """How many rows are to be had, counted up to ``most``. Reads on as far as that takes."""
         async with self._reading:
-            while not (self._rows or self._ended or self.stopped):
+            while not (len(self._rows) >= most or self._ended or self.stopped):
                 batch = await asyncio.to_thread(next, self._source, None)
                 if batch is None:
                     self._ended = True
                 else:
                     self._note(batch)
                     self._rows.extend(batch.wanted)
-        return bool(self._rows) and not self.stopped
+        return 0 if self.stopped else min(most, len(self._rows))
 
     async def count_rest(self) -> int:
         """How many rows were not handed out. Reads the input to its end, and tells nobody of what it finds there.

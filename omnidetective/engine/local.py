@@ -2,23 +2,31 @@
 
 Each worker does ``concurrency`` clips at once on its own event loop; the parent hands out a clip only when a worker has
 room for it, so what is in flight is bounded by ``num_workers * concurrency``. A worker that dies, or is killed because
-it no longer answers, is replaced. Any of the clips that it held can be to blame, so each of them is tried once more
-with nothing beside it: one that kills its worker again is given up, the others get their records.
+it no longer answers or holds too much memory, is replaced; what becomes of its clips is the matter of
+:mod:`~omnidetective.engine.seat`. The embedded models run in a process that all workers share.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable
+import math
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from omnidetective.engine.feed import Feed
-from omnidetective.engine.process import WorkerDiedError, WorkerProcess
+from omnidetective.engine.memory import MEASURABLE, memory_mb
+from omnidetective.engine.model_service import ModelService
+from omnidetective.engine.process import WorkerProcess
+from omnidetective.engine.scratch import scratch_folder, sweep
+from omnidetective.engine.seat import Seat, Terms
 from omnidetective.engine.wire import Finished, WorkerSetup
-from omnidetective.errors import OmnidetectiveError
-from omnidetective.records import InputRow
+from omnidetective.errors import ConfigError, OmnidetectiveError
 
 _FRUITLESS_DEATHS: Final = 3
 _log = logging.getLogger(__name__)
@@ -34,16 +42,18 @@ class LocalEngine:
     def __init__(self, setup: WorkerSetup, *, num_workers: int, concurrency: int, deadline_s: float) -> None:
         """
         Args:
-            setup: what each worker is told.
+            setup: what each worker is told; where it keeps temporary files and who runs its models is added here.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
         """
         self._setup = setup
+        self._workers = setup.config.settings.workers
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
         self._fruitless = 0
+        self._folders: dict[WorkerProcess, Path] = {}
         self.crashes = 0
 
     async def run(self, feed: Feed, deliver: Callable[[Finished], None]) -> None:
@@ -56,80 +66,54 @@ class LocalEngine:
         Raises:
             OmnidetectiveError: workers cannot start.
         """
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._num_workers):
-                group.create_task(self._tend(feed, deliver))
+        clips = await feed.ahead(self._num_workers * self._concurrency)
+        if not clips:
+            return
+        seats = min(self._num_workers, clips)
+        terms = Terms(
+            # Few clips are spread evenly: the first worker to be ready does not take them all.
+            lanes=math.ceil(clips / seats),
+            deadline_s=self._deadline_s,
+            attempts=self._setup.config.settings.limits.attempts,
+            recycle_after=self._workers.recycle_after,
+            memory_mb=self._memory_limit_mb(),
+        )
 
-    async def _tend(self, feed: Feed, deliver: Callable[[Finished], None]) -> None:
-        """Keep one worker alive for as long as there is work for it."""
-        suspects: deque[InputRow] = deque()
-        while suspects or await feed.ready():
-            if feed.stopped:
-                break
-            worker = WorkerProcess(self._setup)
-            try:
-                await worker.start()
-                await self._use(worker, feed, suspects, self._counting(deliver))
-            except WorkerDiedError as death:
-                self._died(death.how, holding=len(suspects))
-            finally:
-                await worker.close()
-        for row in suspects:
-            feed.put_back(row)
-
-    async def _use(
-        self, worker: WorkerProcess, feed: Feed, suspects: deque[InputRow], deliver: Callable[[Finished], None]
-    ) -> None:
-        """Give a worker clips until there are none left. When it dies, the clips that it held are the suspects.
-
-        Raises:
-            WorkerDiedError: it died.
-        """
-        while suspects and not feed.stopped:
-            await self._alone(worker, suspects, deliver)
-        deaths: list[WorkerDiedError] = []
-
-        async def lane() -> None:
-            while not deaths and (row := await feed.take()) is not None:
-                try:
-                    deliver(await worker.work(row, deadline_s=self._deadline_s))
-                except WorkerDiedError as death:
-                    deaths.append(death)
-                    if death.held:
-                        suspects.append(row)
-                    else:
-                        feed.put_back(row)
-
-        if not suspects:
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(self._concurrency):
-                    lanes.create_task(lane())
-        if deaths:
-            raise deaths[0]
-
-    async def _alone(
-        self, worker: WorkerProcess, suspects: deque[InputRow], deliver: Callable[[Finished], None]
-    ) -> None:
-        row = suspects[0]
-        try:
-            finished = await worker.work(row, deadline_s=self._deadline_s)
-        except WorkerDiedError as death:
-            if not death.held:
-                raise
-            suspects.popleft()
-            deliver(_given_up(row, death))
-            raise
-        suspects.popleft()
-        deliver(finished)
-
-    def _counting(self, deliver: Callable[[Finished], None]) -> Callable[[Finished], None]:
         def counted(finished: Finished) -> None:
             self._fruitless = 0
             deliver(finished)
 
-        return counted
+        async with self._shared(), asyncio.TaskGroup() as group:
+            for _ in range(seats):
+                group.create_task(Seat(self, feed, counted, terms).run())
 
-    def _died(self, how: str, *, holding: int) -> None:
+    async def begin(self) -> WorkerProcess:
+        """A worker that is ready.
+
+        Raises:
+            OmnidetectiveError: it cannot be built, here or anywhere.
+            WorkerDiedError: it died before it was ready.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self._setup.scratch))
+        worker = WorkerProcess(replace(self._setup, scratch=folder))
+        self._folders[worker] = folder
+        try:
+            await worker.start()
+            await self._check_size(worker)
+        except BaseException:
+            await self.end(worker)
+            raise
+        return worker
+
+    async def end(self, worker: WorkerProcess) -> None:
+        """See a worker out, and remove what it left in its folder."""
+        try:
+            await worker.close()
+        finally:
+            folder = self._folders.pop(worker)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def died(self, how: str, *, holding: int) -> None:
         """A worker died. Deaths that no clip can be blamed for do not go on for ever.
 
         Raises:
@@ -146,14 +130,34 @@ class LocalEngine:
         again = f"; clips to be tried again, one by one: {holding}" if holding else ""
         _log.warning("a worker process %s and is replaced%s", how, again)
 
+    @contextlib.asynccontextmanager
+    async def _shared(self) -> AsyncIterator[None]:
+        """What all workers of the run have in common: a folder for temporary files, and the model service."""
+        await asyncio.to_thread(sweep)
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(scratch_folder())
+            setup = replace(self._setup, scratch=folder)
+            if self._workers.share_models and not ModelService.fits(folder):
+                _log.warning("each worker loads its own models: the path of %s is too long for a socket", folder)
+            elif self._workers.share_models:
+                service = await stack.enter_async_context(ModelService(folder))
+                setup = replace(setup, model_service=service.address)
+            self._setup = setup
+            yield
 
-def _given_up(row: InputRow, death: WorkerDiedError) -> Finished:
-    return Finished.without_record(
-        row,
-        outcome="timed_out" if death.stuck else "crashed",
-        error_type="ClipTimeoutError" if death.stuck else "CrashError",
-        reason="worker_stuck" if death.stuck else "worker_died",
-        message=f"the process that worked on the clip {death.how}; it was the second one, and had nothing else to do",
-        hint="the media or a tool that reads them is broken, or the memory or the time is too small for them",
-        attempts=2,
-    )
+    def _memory_limit_mb(self) -> int | None:
+        if self._workers.memory_mb is not None and not MEASURABLE:
+            _log.warning("workers.memory_mb has no effect: this system does not tell how much memory processes hold")
+            return None
+        return self._workers.memory_mb
+
+    async def _check_size(self, worker: WorkerProcess) -> None:
+        """Refuse a limit that a worker exceeds before its first clip: it would be replaced for ever."""
+        if (most_mb := self._memory_limit_mb()) is None or worker.pid is None:
+            return
+        held_mb = await asyncio.to_thread(memory_mb, worker.pid)
+        if held_mb > most_mb:
+            raise ConfigError(
+                f"workers.memory_mb={most_mb} is too little: a worker holds {held_mb:,.0f} MB before its first clip",
+                hint="raise it; some hundred MB more than that leave room for clips",
+            )

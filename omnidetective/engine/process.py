@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 
 from omnidetective.engine.logs import log_from_worker
+from omnidetective.engine.starter import SPAWN, reap_process, start_process
 from omnidetective.engine.wire import (
     Assignment,
     Finish,
@@ -25,11 +24,10 @@ from omnidetective.engine.wire import (
     pack,
     receive,
 )
-from omnidetective.engine.worker import MANAGED_SIGNALS, worker_main
+from omnidetective.engine.worker import worker_main
 from omnidetective.errors import OmnidetectiveError, UserError
 from omnidetective.records import InputRow
 
-_SPAWN: Final = multiprocessing.get_context("spawn")
 _START_S: Final = 300.0
 _LEAVE_S: Final = 15.0
 _LAST_WORDS_S: Final = 2.0
@@ -44,13 +42,15 @@ class WorkerDiedError(Exception):
         how: how it ended, for people.
         held: whether it had been given the clip.
         stuck: whether it was killed because it did not answer, not even that the clip's time is up.
+        too_large: whether it was killed because of the memory that it held.
     """
 
-    def __init__(self, how: str, *, held: bool, stuck: bool = False) -> None:
+    def __init__(self, how: str, *, held: bool, stuck: bool = False, too_large: bool = False) -> None:
         super().__init__(how)
         self.how = how
         self.held = held
         self.stuck = stuck
+        self.too_large = too_large
 
 
 class WorkerProcess:
@@ -58,13 +58,19 @@ class WorkerProcess:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._ours, self._theirs = socket.socketpair()
-        self._process = _SPAWN.Process(target=worker_main, args=(self._theirs, setup), name="omnidetective-worker")
+        self._process = SPAWN.Process(target=worker_main, args=(self._theirs, setup), name="omnidetective-worker")
         self._writer: asyncio.StreamWriter | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[Finished]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._how: str | None = None
+        self._too_large: str | None = None
         self._leaving = False
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; ``None`` before it is started."""
+        return self._process.pid
 
     async def start(self) -> None:
         """Start the process and wait until its pipeline is built.
@@ -73,9 +79,8 @@ class WorkerProcess:
             OmnidetectiveError: the pipeline cannot be built, here or in any other worker.
             WorkerDiedError: the process died before that.
         """
-        # From the thread of the event loop: Linux kills the worker when the *thread* that started it ends.
-        with self._theirs, _signals_held():
-            self._process.start()
+        with self._theirs:
+            await start_process(self._process)
         reader, self._writer = await asyncio.open_unix_connection(sock=self._ours, limit=2**20)
         self._listener = asyncio.create_task(self._listen(reader))
         self._watcher = asyncio.create_task(self._watch())
@@ -94,7 +99,7 @@ class WorkerProcess:
             WorkerDiedError: the process died first, or was killed because there was no answer within ``deadline_s``.
         """
         if self._how is not None or self._writer is None:
-            raise WorkerDiedError(self._how or "was not started", held=False)
+            raise self._death(self._how or "was not started", held=False)
         answer: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self._waiting[row.id] = answer
         # No waiting for the socket to drain: a worker is never given more than it does at once.
@@ -108,12 +113,22 @@ class WorkerProcess:
             self.kill()
             raise WorkerDiedError(f"was stuck and was killed after {deadline_s:g} s", held=True, stuck=True) from None
 
+    def kill_too_large(self, how: str) -> None:
+        """Kill the process because of the memory that it holds.
+
+        Args:
+            how: what is said of it.
+        """
+        if self._how is None:
+            self._too_large = how
+            self.kill()
+
     def kill(self) -> None:
         """Kill the process, and what it started in its process group."""
         if self._process.pid is not None and not self._gone():
             self._how = self._how or "was killed"
             _kill_group(self._process.pid)
-            self._process.kill()
+            os.kill(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """End the process: politely when it has answered for every clip, otherwise at once."""
@@ -156,19 +171,22 @@ class WorkerProcess:
             if self._listener.done() and not self._leaving:
                 self.kill()  # It closed the socket and lives: it can neither be given clips nor finish any.
             await asyncio.sleep(_POLL_S)
+        self._how = self._how or "ended"  # Nothing more is given to it.
         await asyncio.wait({self._listener}, timeout=_LAST_WORDS_S)
         if self._listener.done() and (error := self._listener.exception()) is not None:
             _log.error("a worker process sent something that cannot be read", exc_info=error)
         self._listener.cancel()
         if self._process.pid is not None:
             _kill_group(self._process.pid)  # What it started dies with it, before its id can be given to others.
-        self._process.join()
-        self._how = _how_it_ended(self._process.exitcode)
+        self._how = _how_it_ended(await reap_process(self._process))
         pending: list[asyncio.Future[Any]] = [self._ready, *self._waiting.values()]
         for answer in pending:
             if not answer.done():
-                answer.set_exception(WorkerDiedError(self._how, held=True))
+                answer.set_exception(self._death(self._how, held=True))
                 answer.exception()  # Marked as seen: at the end of a run nobody waits for it any more.
+
+    def _death(self, how: str, *, held: bool) -> WorkerDiedError:
+        return WorkerDiedError(self._too_large or how, held=held, too_large=self._too_large is not None)
 
     def _gone(self) -> bool:
         """Whether the process ended; it is not reaped, so that its id stays its own until its group is killed."""
@@ -179,16 +197,6 @@ class WorkerProcess:
             return os.waitid(os.P_PID, self._process.pid, options) is not None
         except ChildProcessError:
             return True
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """A new process begins with Ctrl-C held back, until it has said how it answers."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, MANAGED_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill_group(pid: int) -> None:

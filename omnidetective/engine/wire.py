@@ -38,7 +38,11 @@ It crosses to the worker by name, so it is a function at the top of a module.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSetup:
-    """All that a worker is told when it starts."""
+    """All that a worker is told when it starts.
+
+    ``scratch`` is where it puts temporary files; by default in the system's folder. ``model_service`` is the address of
+    the process that runs the embedded models; without one it runs them itself.
+    """
 
     config: Config
     base_dir: Path
@@ -46,6 +50,8 @@ class WorkerSetup:
     clip_timeout_s: float
     log_level: int
     parent_pid: int
+    scratch: Path | None = None
+    model_service: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -41,13 +42,19 @@ _log = logging.getLogger(__name__)
 
 def worker_main(sock: socket.socket, setup: WorkerSetup) -> None:
     """Entry point of the process. It leaves when it is told to finish, and dies when the parent does."""
-    _leave_the_terminal()
-    _die_with(setup.parent_pid)
+    leave_the_terminal()
+    die_with(setup.parent_pid)
     sock.set_inheritable(False)
+    if setup.scratch is not None:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(setup.scratch)
+    if setup.model_service is not None:
+        from omnidetective.embedded.models import use_model_service
+
+        use_model_service(setup.model_service)
     asyncio.run(_serve(sock, setup))
 
 
-def _leave_the_terminal() -> None:
+def leave_the_terminal() -> None:
     """Let only the parent hear Ctrl-C, and keep the programs that clips start from reading the terminal.
 
     The handlers do nothing; ignoring the signals instead would be inherited by those programs.
@@ -61,7 +68,8 @@ def _leave_the_terminal() -> None:
     os.dup2(2, 1)  # The parent's standard output is not a worker's to write to.
 
 
-def _die_with(parent_pid: int) -> None:
+def die_with(parent_pid: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # It died before the line above took effect.

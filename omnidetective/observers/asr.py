@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-import threading
 import time
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
-from omnidetective.embedded.inference import infer, require_packages, threads_for
-from omnidetective.embedded.speech import SpeechModel
-from omnidetective.embedded.voice import PACKAGES, find_voice
+from omnidetective.embedded.inference import require_packages
+from omnidetective.embedded.models import EmbeddedModels, embedded_models
+from omnidetective.embedded.voice import PACKAGES
 from omnidetective.embedded.weights import find
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
 from omnidetective.media.clip import Clip
@@ -79,6 +77,7 @@ class Asr:
         self._limit_s = context.settings.investigate.observer_timeout_s
         played = context.model_set.spec("asr")
         served = played is not None and played.provider != "embedded"
+        self._models = embedded_models(num_workers=context.settings.num_workers)
         self._recogniser: Recogniser
         if settings.engine == "openai" or (settings.engine == "auto" and served):
             self._recogniser = ServedRecogniser(context.cast.transcriber("asr"), language=settings.language)
@@ -86,8 +85,7 @@ class Asr:
         else:
             require_packages(*PACKAGES)
             find(settings.model)
-            threads = threads_for(context.settings.num_workers)
-            self._recogniser = EmbeddedRecogniser(settings.model, language=settings.language, threads=threads)
+            self._recogniser = EmbeddedRecogniser(settings.model, self._models, language=settings.language)
             self._gated = True
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
@@ -124,16 +122,16 @@ class Asr:
 
     async def _voice(self, clip: Clip, piece: Span) -> tuple[Span, ...]:
         samples = await clip.pcm(piece)
-        return await infer(functools.partial(find_voice, samples, offset_s=piece.start_s))
+        return await self._models.voice(samples, offset_s=piece.start_s)
 
 
 class EmbeddedRecogniser:
     """Whisper on this machine's processor."""
 
-    def __init__(self, weights: str, *, language: str | None, threads: int) -> None:
+    def __init__(self, weights: str, models: EmbeddedModels, *, language: str | None) -> None:
         self._weights = weights
+        self._models = models
         self._language = language
-        self._threads = threads
 
     @property
     def name(self) -> str:
@@ -145,24 +143,14 @@ class EmbeddedRecogniser:
         """See :class:`Recogniser`."""
         assert voiced is not None, "the voice detector comes with the recogniser"
         samples = await clip.pcm(piece)
-        folder = find(self._weights)
-        model = await infer(functools.partial(SpeechModel.shared, folder, threads=self._threads))
-        stop = threading.Event()
-        try:
-            heard = await infer(
-                functools.partial(
-                    model.transcribe,
-                    samples,
-                    voiced,
-                    language=self._language,
-                    offset_s=piece.start_s,
-                    deadline=deadline,
-                    stop=stop,
-                )
-            )
-        finally:
-            # A caller that has gone away must not keep the thread busy for the rest of a long piece.
-            stop.set()
+        heard = await self._models.transcribe(
+            self._weights,
+            samples,
+            voiced,
+            language=self._language,
+            offset_s=piece.start_s,
+            deadline=deadline,
+        )
         return SpeechEvidence(segments=heard.segments, dropped=heard.dropped), heard.heard_to_s
 
 

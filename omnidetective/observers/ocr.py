@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from omnidetective.embedded.changes import largest_change, region, switch_index
-from omnidetective.embedded.inference import infer, require_packages, threads_for
-from omnidetective.embedded.text import PACKAGES, TextLine, TextModel
+from omnidetective.embedded.inference import require_packages
+from omnidetective.embedded.models import embedded_models
+from omnidetective.embedded.text import PACKAGES, TextLine
 from omnidetective.embedded.text_cards import Reading, Track, track_cards
 from omnidetective.evidence import Span, TextCard, TextEvidence
 from omnidetective.media.clip import Clip
@@ -78,7 +78,7 @@ class Ocr:
         assert isinstance(settings, OcrSettings)
         require_packages(*PACKAGES)
         self._settings = settings
-        self._threads = threads_for(context.settings.num_workers)
+        self._models = embedded_models(num_workers=context.settings.num_workers)
         self._limit_s = context.settings.investigate.observer_timeout_s
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
@@ -128,8 +128,7 @@ class Ocr:
 
     async def _read(self, clip: Clip, times_s: Sequence[float]) -> list[tuple[TextLine, ...]]:
         frames = await clip.frames(times_s, longest_side_px=self._settings.longest_side_px)
-        model = await infer(functools.partial(TextModel.shared, threads=self._threads))
-        return [await infer(functools.partial(model.read, frame.jpeg)) for frame in frames]
+        return [await self._models.read_text(frame.jpeg) for frame in frames]
 
     async def _cards(self, clip: Clip, readings: Sequence[Reading], end_s: float) -> tuple[TextCard, ...]:
         cards = []

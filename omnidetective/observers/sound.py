@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import ClassVar
 
-from omnidetective.embedded.inference import infer, require_packages, threads_for
+from omnidetective.embedded.inference import require_packages
+from omnidetective.embedded.models import embedded_models
 from omnidetective.embedded.sound_events import sound_events, without_silence
-from omnidetective.embedded.sounds import PACKAGES, PATCH_HOP_S, PATCH_S, WEIGHTS, SoundModel
+from omnidetective.embedded.sounds import PACKAGES, PATCH_HOP_S, PATCH_S, WEIGHTS
 from omnidetective.embedded.weights import find
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import SoundEvent, SoundEvidence, Span
@@ -54,7 +54,7 @@ class Sound:
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, SoundSettings)
         self._settings = settings
-        self._threads = threads_for(context.settings.num_workers)
+        self._models = embedded_models(num_workers=context.settings.num_workers)
         if settings.classify:
             _require_classifier()
 
@@ -87,20 +87,20 @@ class Sound:
             return (), str(error)
         import numpy as np
 
-        folder = find(WEIGHTS)
-        model = await infer(functools.partial(SoundModel.shared, folder, threads=self._threads))
         step_s = _PIECE_PATCHES * PATCH_HOP_S
         parts = []
+        labels: tuple[str, ...] = ()
         start_s = span.start_s
         while start_s < span.end_s:
             # A little longer than the step, so that the last patch of a piece is whole.
             samples = await clip.pcm(Span(start_s=start_s, end_s=min(start_s + step_s + PATCH_S, span.end_s)))
-            scores = await infer(functools.partial(model.scores, samples))
+            heard = await self._models.sounds(samples)
             more = start_s + step_s < span.end_s
-            parts.append(scores[:_PIECE_PATCHES] if more else scores)
+            parts.append(heard.scores[:_PIECE_PATCHES] if more else heard.scores)
+            labels = heard.labels
             start_s += step_s if more else span.duration_s
-        scores = np.concatenate(parts) if parts else np.zeros((0, len(model.labels)), np.float32)
-        return sound_events(scores, model.labels, duration_s=span.duration_s, offset_s=span.start_s), ""
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(labels)), np.float32)
+        return sound_events(scores, labels, duration_s=span.duration_s, offset_s=span.start_s), ""
 
 
 def _require_classifier() -> None:

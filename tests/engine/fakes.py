@@ -8,8 +8,10 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnidetective.config import Config
 from omnidetective.errors import ConfigError
@@ -25,6 +27,10 @@ from omnidetective.records import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 log = logging.getLogger("omnidetective.tests")
 
 
@@ -37,6 +43,7 @@ class RowDriven:
     def __init__(self, base_dir: Path) -> None:
         self.base_dir = base_dir
         self.in_flight = 0
+        self.eaten: list[bytearray] = []
 
     async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
         if isinstance(mark := row.raw.get("mark"), str):
@@ -81,6 +88,27 @@ class RowDriven:
                     os.kill(os.getpid(), signal.SIGKILL)
             case "block":
                 time.sleep(seconds)
+            case "eat":
+                self.eaten.append(bytearray(b"x") * (int(str(row.raw["mb"])) << 20))
+                await asyncio.sleep(seconds)
+            case "touch":
+                (self.base_dir / str(row.raw["file"])).touch()
+            case "wait_for":  # So many files of this pattern.
+                while len(list(self.base_dir.glob(str(row.raw["file"])))) < int(str(row.raw.get("count", 1))):
+                    await asyncio.sleep(0.02)
+                await asyncio.sleep(seconds)
+            case "download":  # Killed in the middle of it, unless it may end.
+                folder = tempfile.mkdtemp(prefix="omnidetective-")
+                (Path(folder) / "media.mp4").write_bytes(b"x" * 1000)
+                (self.base_dir / "downloading").write_text(folder)
+                if row.raw.get("die"):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                await asyncio.sleep(seconds)
+            case "hear":
+                from omnidetective.embedded.models import embedded_models
+
+                spans = await embedded_models(num_workers=2).voice(noise(seconds), offset_s=0.0)
+                (self.base_dir / f"heard-{row.id}-{len(spans)}").touch()
             case "wrong_id":
                 return record_of(row).model_copy(update={"id": "another"})
             case "nothing":
@@ -157,3 +185,27 @@ class _TellBaseDir(RowDriven):
 
 def tell_base_dir(config: Config, base_dir: Path) -> RowDriven:
     return _TellBaseDir(base_dir)
+
+
+class _TellPid(RowDriven):
+    async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
+        result = await super().process(row)
+        return result.model_copy(update={"caption": str(os.getpid())}) if isinstance(result, CaptionRecord) else result
+
+
+def tell_pid(config: Config, base_dir: Path) -> RowDriven:
+    """Captions name the worker; each worker leaves a file ``built-…`` when its pipeline is built."""
+    (base_dir / f"built-{os.getpid()}").touch()
+    return _TellPid(base_dir)
+
+
+def noise(seconds: float) -> NDArray[np.float32]:
+    """Mono, 16 kHz."""
+    import numpy as np
+
+    return np.random.default_rng(0).normal(0, 0.1, int(seconds * 16_000)).astype(np.float32)
+
+
+def service_that_dies(*_: object) -> None:
+    """In place of the model service."""
+    os._exit(7)

@@ -89,7 +89,11 @@ def start_run(folder: Folder, *options: str, mark: str = "", most_kb: int | None
             *options,
         ],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS), MARK: mark},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            MARK: mark,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

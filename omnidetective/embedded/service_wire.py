@@ -1,0 +1,153 @@
+"""What workers and the model service say to each other: a JSON header that is checked, then raw bytes.
+
+Each message is two lengths, the header and the payload: sound as 32-bit floats of this machine, a picture as it is, or
+nothing. Numbers in headers come through exactly, so an answer is the same to the last bit as one from this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from omnidetective.embedded.speech import Transcript
+from omnidetective.embedded.text import TextLine
+from omnidetective.evidence import Frozen, Span
+
+T = TypeVar("T")
+Payload = bytes | memoryview
+
+_LENGTHS: Final = struct.Struct(">IQ")
+_MOST_HEADER_BYTES: Final = 2**24
+_MOST_PAYLOAD_BYTES: Final = 2**30
+
+
+class WireError(Exception):
+    """The other end said something that cannot be understood."""
+
+
+class _Request(Frozen):
+    """``alone``: run it with nothing beside it, since the service died while it ran before."""
+
+    id: int
+    alone: bool = False
+
+
+class VoiceRequest(_Request):
+    """Where is a voice active? The payload is sound."""
+
+    kind: Literal["voice"] = "voice"
+    offset_s: float
+
+
+class SpeechRequest(_Request):
+    """What is said? The payload is sound. ``seconds_left``: time to answer; ``None``: no limit."""
+
+    kind: Literal["speech"] = "speech"
+    weights: str
+    voiced: tuple[Span, ...]
+    language: str | None
+    offset_s: float
+    seconds_left: float | None
+
+
+class SoundRequest(_Request):
+    """Which kinds of sound? The payload is sound."""
+
+    kind: Literal["sounds"] = "sounds"
+
+
+class TextRequest(_Request):
+    """Which text? The payload is a picture."""
+
+    kind: Literal["text"] = "text"
+
+
+class Cancel(Frozen):
+    """Nobody waits for this answer any more."""
+
+    kind: Literal["cancel"] = "cancel"
+    id: int
+
+
+class Started(Frozen):
+    """Work on a request has begun: should the service die now, the request may be why."""
+
+    kind: Literal["started"] = "started"
+    id: int
+
+
+class VoiceReply(Frozen):
+    kind: Literal["voice"] = "voice"
+    id: int
+    spans: tuple[Span, ...]
+
+
+class SpeechReply(Frozen):
+    kind: Literal["speech"] = "speech"
+    id: int
+    transcript: Transcript
+
+
+class SoundReply(Frozen):
+    """The payload is the scores, as rows of as many as there are labels."""
+
+    kind: Literal["sounds"] = "sounds"
+    id: int
+    labels: tuple[str, ...]
+
+
+class TextReply(Frozen):
+    kind: Literal["text"] = "text"
+    id: int
+    lines: tuple[TextLine, ...]
+
+
+class FailedReply(Frozen):
+    """The model raised. ``reason`` and ``hint`` as in :class:`~omnidetective.errors.OmnidetectiveError`."""
+
+    kind: Literal["failed"] = "failed"
+    id: int
+    message: str
+    reason: str
+    hint: str = ""
+
+
+Request = VoiceRequest | SpeechRequest | SoundRequest | TextRequest
+Reply = VoiceReply | SpeechReply | SoundReply | TextReply | FailedReply
+
+REQUESTS: Final[TypeAdapter[Request | Cancel]] = TypeAdapter(Annotated[Request | Cancel, Field(discriminator="kind")])
+REPLIES: Final[TypeAdapter[Reply | Started]] = TypeAdapter(Annotated[Reply | Started, Field(discriminator="kind")])
+
+
+def send(
+    writer: asyncio.StreamWriter, message: Request | Cancel | Reply | Started, payload: Payload | None = None
+) -> None:
+    """Write a message; the caller waits for the socket to drain where that matters."""
+    header = message.model_dump_json().encode()
+    size = 0 if payload is None else len(payload)
+    writer.write(_LENGTHS.pack(len(header), size) + header)
+    if payload is not None:
+        writer.write(payload)
+
+
+async def receive(reader: asyncio.StreamReader, messages: TypeAdapter[T]) -> tuple[T, bytes] | None:
+    """The next message with its payload; ``None`` when the other end is gone, even in the middle of one.
+
+    Raises:
+        WireError: it is none of the messages expected.
+    """
+    try:
+        header_bytes, payload_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+        if header_bytes > _MOST_HEADER_BYTES or payload_bytes > _MOST_PAYLOAD_BYTES:
+            raise WireError(f"a message of {header_bytes:,} and {payload_bytes:,} bytes")
+        header = await reader.readexactly(header_bytes)
+        payload = await reader.readexactly(payload_bytes) if payload_bytes else b""
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    try:
+        return messages.validate_json(header), payload
+    except ValidationError as error:
+        raise WireError(str(error)) from error

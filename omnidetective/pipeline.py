@@ -26,6 +26,7 @@ from omnidetective.errors import (
     ConfigError,
     OmnidetectiveError,
     ProviderError,
+    StageTimeoutError,
 )
 from omnidetective.lines import failure, record
 from omnidetective.llm.cache import ResponseCache
@@ -233,7 +234,7 @@ class Pipeline:
         return failure(
             row,
             error,
-            stage=run.stage,
+            stage=error.stage if isinstance(error, StageTimeoutError) else run.stage,
             attempts=error.attempts if isinstance(error, ProviderError) else 1,
             type_name=type_name,
         ).model_copy(update={"usage": meter.usage()})

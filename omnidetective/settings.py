@@ -236,6 +236,9 @@ class LimitSettings(Section):
 
     clip_timeout_s: Seconds = 1800.0
     """Wall time for one clip, all stages together."""
+    stage_timeout_s: Seconds = 900.0
+    """Wall time for one stage, for a clip (or segment) of up to five minutes; longer ones get it in proportion. The
+    detective gets it on top of `investigate.seconds`, after which it concludes by itself."""
     breaker: Annotated[int, Field(ge=0)] = 3
     """Stop the run after so many clips in a row that fail since a key is refused, a quota is used up or a model is not
     there, with no record in between; 0: go on whatever happens."""

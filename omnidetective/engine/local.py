@@ -16,7 +16,7 @@ from typing import Final
 
 from omnidetective.engine.feed import Feed
 from omnidetective.engine.process import WorkerDiedError, WorkerProcess
-from omnidetective.engine.wire import Finished, WorkerSetup
+from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import OmnidetectiveError
 from omnidetective.records import InputRow
 
@@ -31,15 +31,25 @@ class LocalEngine:
         crashes: how many workers died.
     """
 
-    def __init__(self, setup: WorkerSetup, *, num_workers: int, concurrency: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        setup: WorkerSetup,
+        *,
+        num_workers: int,
+        concurrency: int,
+        deadline_s: float,
+        spending: Callable[[Spending], None] = lambda _: None,
+    ) -> None:
         """
         Args:
             setup: what each worker is told.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
+            spending: told what clips in flight have spent, as it happens.
         """
         self._setup = setup
+        self._spending = spending
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
@@ -66,7 +76,7 @@ class LocalEngine:
         while suspects or await feed.ready():
             if feed.stopped:
                 break
-            worker = WorkerProcess(self._setup)
+            worker = WorkerProcess(self._setup, self._spending)
             try:
                 await worker.start()
                 await self._use(worker, feed, suspects, self._counting(deliver))

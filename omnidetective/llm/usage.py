@@ -28,6 +28,8 @@ class Meter:
     def __init__(self) -> None:
         self._by_payer: dict[_Payer, ModelUsage] = {}
         self._lock = Lock()  # an observer may call from a thread
+        self.additions = 0
+        """How often something was counted: whether there is news."""
 
     def usage(self) -> Usage:
         """The sum, and the same by model, stage and role. A cost is ``None`` as soon as one part of it is unknown."""
@@ -41,9 +43,15 @@ class Meter:
             by_role=_summed((payer.role, usage) for payer, usage in by_payer.items() if payer.role),
         )
 
+    def total(self) -> ModelUsage:
+        """The sum alone."""
+        with self._lock:
+            return sum(self._by_payer.values(), ModelUsage())
+
     def add(self, payer: _Payer, usage: ModelUsage) -> None:
         """Counts something on an account."""
         with self._lock:
+            self.additions += 1
             self._by_payer[payer] = self._by_payer.get(payer, ModelUsage()) + usage
 
 

@@ -244,6 +244,14 @@ class LimitSettings(Section):
     there, with no record in between; 0: go on whatever happens."""
 
 
+class TelemetrySettings(Section):
+    """What is told about a run to other programs."""
+
+    otel: bool | None = None
+    """Send OpenTelemetry spans of clips, stages and calls to `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP); by default
+    where that is set. Needs `pip install 'omnidetective[otel]'`."""
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -272,5 +280,6 @@ class Settings(Section):
     split: SplitSettings = SplitSettings()
     gate: GateSettings = GateSettings()
     limits: LimitSettings = LimitSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     observers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of each observer by its name: see `omnidetective observers show NAME`."""

@@ -70,8 +70,14 @@ class Pace:
         return None if rate is None else clips / rate
 
     def _window(self, enough: int) -> tuple[float, int]:
-        """Where the window begins: the latest sample that is old enough and has enough clips after it."""
+        """Where the window begins: late, but long enough ago and with enough clips after it.
+
+        It begins when a clip has just ended, so that the time in which the next one was under way is counted with it.
+        """
+        found: tuple[float, int] | None = None
         for since_s, before in reversed(self._clips):
+            if found is not None and before < found[1]:
+                return found
             if self._now - since_s >= _CLIPS_OVER_S and self._done - before >= enough:
-                return since_s, before
+                found = since_s, before
         return self._clips[0] if self._clips else (self._now, self._done)

@@ -62,7 +62,7 @@ class Tally:
     @property
     def spent(self) -> ModelUsage:
         """The same without the models. Clips in flight are counted as far as they have told."""
-        return sum(self._in_flight.values(), self._total)
+        return ModelUsage.sum_of([self._total, *self._in_flight.values()])
 
     def read(self, batch: Batch) -> None:
         """Count a stretch of the input."""

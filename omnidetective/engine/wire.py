@@ -77,13 +77,15 @@ class StartFailed:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """From the worker: something for the log; ``traceback`` is empty where there is none."""
+    """From the worker: something for the log, with what else is to stand in its line; ``traceback`` is empty where
+    there is none."""
 
     logger: str
     level: int
     message: str
     traceback: str
     clip: str
+    facts: tuple[tuple[str, str | int | float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

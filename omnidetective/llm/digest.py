@@ -14,6 +14,11 @@ def digest(request: ChatRequest) -> str:
     return f"{len(request.messages)} messages: " + ", ".join([f"text {chars} chars", *media, *tools])
 
 
+def sound_digest(audio: AudioPart) -> str:
+    """The same of a sound that is sent alone."""
+    return _media(audio)
+
+
 def _media(part: Part) -> str:
     if isinstance(part, FramesPart):
         return f"{len(part.frames)} frames at {part.fps:g} fps #{part.frames[0].sha256[:8] if part.frames else ''}"

@@ -27,6 +27,7 @@ from omnidetective.llm.usage import paid_by
 from omnidetective.observers.base import in_proportion
 from omnidetective.settings import Settings
 from omnidetective.stages.base import Stage, StageContext
+from omnidetective.telemetry import Step
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def _stage(name: str, workflow: Workflow, known: Mapping[str, type[Stage]]) -> S
 
 async def _timed(stage: Stage, case: Case, context: StageContext, leave: Clock) -> Case:
     since = time.monotonic()
-    with paid_by(stage=stage.name):
+    with paid_by(stage=stage.name), Step("stage", log, {"stage": stage.name}):
         try:
             if not case.segments or not stage.by_segment(context):
                 return await _within_its_time(stage, case, context)

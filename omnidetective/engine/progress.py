@@ -17,6 +17,7 @@ _ANY_WIDTH: Final = 10_000
 _WITH_BAR: Final = "{percentage:3.0f}%|{bar}| {desc}"
 _BAR_COLUMNS: Final = 16
 """What the bar takes of a line at least: the percentage, the frame, and ten columns of bar."""
+_ROOM_FOR_BAR: Final = 60
 
 
 class Progress(Protocol):
@@ -90,12 +91,13 @@ class Bar(Silent):
     def show(self, moment: Moment) -> None:
         with _nobody_listening():
             columns = _columns(self._stream)
-            known = bool(moment.total)
-            self._bar.bar_format = _WITH_BAR if known else "{desc}"
+            with_bar = bool(moment.total) and columns >= _ROOM_FOR_BAR
+            self._bar.bar_format = _WITH_BAR if with_bar else "{desc}"
             self._bar.total = moment.total
             self._bar.n = moment.done if moment.total is None else min(moment.done, moment.total)
-            self._bar.desc = headline(moment, columns - _BAR_COLUMNS if known else columns)
-            self._below.desc = details(moment, columns)
+            self._bar.desc = headline(moment, columns - _BAR_COLUMNS if with_bar else columns)
+            # Short of the end of the line, for the terminal writes ^C behind it, which must not break the line.
+            self._below.desc = details(moment, columns - len("^C") - 1)
             self._bar.refresh()
             self._below.refresh()
 

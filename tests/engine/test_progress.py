@@ -5,6 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import pty
+import re
+import select
+import termios
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +24,7 @@ from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, hangs
 from omnidetective.config import load_config
 from omnidetective.engine.moment import Moment, details, duration, headline, tokens
 from omnidetective.engine.pace import Pace
-from omnidetective.engine.progress import Silent
+from omnidetective.engine.progress import Bar, Silent, progress_for
 from omnidetective.engine.run import run_batch
 from omnidetective.engine.tally import Tally
 from omnidetective.engine.wire import Finished, Spending
@@ -101,6 +107,32 @@ def test_at_80_columns_the_lesser_parts_go_first() -> None:
 def test_what_is_said_fits_or_is_one_part(columns: int) -> None:
     for text in (headline(BUSY, columns), details(BUSY, columns)):
         assert len(text) <= columns or " · " not in text
+
+
+@pytest.mark.parametrize("columns", [30, 80, 160])
+def test_a_terminal_of_any_width_shows_whole_lines(columns: int) -> None:
+    ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
+    with os.fdopen(terminal, "w") as stream:
+        bar = progress_for(stream, quiet=False)
+        assert isinstance(bar, Bar)
+        for total in (None, 2_000_000):
+            bar.show(replace(BUSY, total=total))
+        bar.write("a line of text")
+        bar.close()
+        stream.flush()
+        shown = os.read(ours, 2000)
+        while select.select([ours], [], [], 0)[0]:
+            shown += os.read(ours, 2000)
+    os.close(ours)
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+|\x1b\[A", shown.decode())]
+    assert max(len(line) for line in lines) <= columns
+    assert "a line of text" in lines
+    last = next(line for line in reversed(lines) if "clips" in line)
+    assert re.fullmatch(r"(  6%\|█+.? +\| )?121,734/2,000,000 clips.*", last)
+    assert ("%" in last) == (columns > 60)
+    assert "clip/s" not in lines
+    assert any(line.startswith("512 in flight") for line in lines)
 
 
 @pytest.mark.parametrize(

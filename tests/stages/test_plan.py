@@ -6,18 +6,22 @@ import asyncio
 import pickle
 from contextlib import suppress
 from dataclasses import replace as changed
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from detective.cases import make_case, seen_by
+from e2e.media_files import video
 from stages.casting import playing
 
 from omnidetective.case import Case
-from omnidetective.config import Workflow, load_workflow, names
+from omnidetective.config import Workflow, load_config, load_workflow, names
 from omnidetective.draft import Draft
 from omnidetective.errors import AuthError, ConfigError, NoCandidatesError, StageTimeoutError
 from omnidetective.evidence import Span
-from omnidetective.records import Event
+from omnidetective.pipeline import Pipeline
+from omnidetective.records import Event, FailureRecord
+from omnidetective.rows import parse_row
 from omnidetective.settings import LimitSettings, Settings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import Stage, StageContext
@@ -202,6 +206,24 @@ async def test_a_branch_that_is_over_its_time_costs_the_clip_only_that_branch_an
     case = await timed(plan(TOGETHER, look=Dawdle), make_case(duration_s=30.0), limit_s=0.5)
     assert case.caption == "From 0 s."
     assert case.shortfalls == ("look failed: the stage look was not done within 0.5 s",)
+    assert not Stuck.at_work
+
+
+async def test_the_failure_of_a_clip_names_the_stage_that_was_over_its_time(tmp_path: Path) -> None:
+    class Idle(Look):
+        async def __call__(self, case: Case, context: StageContext) -> Case:
+            return await Stuck()(case, context)
+
+    video(tmp_path / "film.mp4", seconds=1)
+    config = load_config(overrides=["limits.stage_timeout_s=0.2"], environ={})
+    async with playing({}) as play:
+        context = changed(play.context, settings=config.settings)
+        made = plan(TOGETHER, look=Idle, write=Stuck)
+        pipeline = Pipeline(config, base_dir=tmp_path, context=context, plan=made)
+        result = await pipeline.process(parse_row({"id": "film", "video": "film.mp4"}))
+    assert isinstance(result, FailureRecord)
+    assert (result.outcome, result.error.reason, result.error.stage) == ("timed_out", "stage_timeout", "look")
+    assert "the stage look was not done within 0.2 s" in result.error.message
     assert not Stuck.at_work
 
 

@@ -143,7 +143,9 @@ class Config:
     @property
     def sha(self) -> str:
         """Fingerprint of everything that can change a record: not of how many work on it."""
-        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency", "workers", "cache"})
+        settings = self.settings.model_dump(
+            mode="json", exclude={"num_workers", "concurrency", "workers", "cache", "telemetry"}
+        )
         whole = {
             "settings": settings,
             "models": self.model_set.model_dump(mode="json", exclude={"settings"}),  # Those are merged above.

@@ -12,6 +12,7 @@
     │   ├── NoCandidatesError        nobody could say anything about the clip
     │   ├── BudgetSpentError         the clip's budget is gone before anything was learnt
     │   ├── ClipTimeoutError         the clip's time is up
+    │   │   └── StageTimeoutError    the time of one stage of it is up
     │   └── CrashError               the process that worked on it died
     ├── ProviderError                a model call ended without an answer
     │   ├── AuthError                key missing, wrong or without access: never retried
@@ -155,6 +156,28 @@ class ClipTimeoutError(ClipError):
     outcome: ClassVar[FailureOutcome] = "timed_out"
     default_reason = "clip_timeout"
     default_retryable = True
+
+
+class StageTimeoutError(ClipTimeoutError):
+    """A stage was not done within its time.
+
+    Attributes:
+        stage: its name.
+    """
+
+    default_reason = "stage_timeout"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        hint: str = "",
+        retryable: bool | None = None,
+        stage: str = "",
+    ) -> None:
+        super().__init__(message, reason=reason, hint=hint, retryable=retryable)
+        self.stage = stage
 
 
 class CrashError(ClipError):

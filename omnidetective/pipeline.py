@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from omnidetective.errors import (
     ConfigError,
     OmnidetectiveError,
     ProviderError,
+    StageTimeoutError,
 )
 from omnidetective.lines import failure, record
 from omnidetective.llm.cache import ResponseCache
@@ -34,12 +36,14 @@ from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.media.intake import open_clip
 from omnidetective.observers.base import ObserverContext
 from omnidetective.observers.registry import ToolBox
+from omnidetective.otel import traces_for
 from omnidetective.prompts import PromptLibrary, prompts_used
 from omnidetective.records import (
     CaptionRecord,
     FailureRecord,
     InputRow,
     Provenance,
+    Usage,
 )
 from omnidetective.rows import parse_row
 from omnidetective.segments import plan_segments
@@ -47,6 +51,7 @@ from omnidetective.settings import CacheSettings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.plan import StagePlan
+from omnidetective.telemetry import Step
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +81,7 @@ class Pipeline:
 
     def __init__(self, config: Config, *, base_dir: Path, context: StageContext, plan: StagePlan) -> None:
         self._config = config
+        self._traces = traces_for(config.settings.telemetry, version=omnidetective.__version__)
         self._base_dir = base_dir
         self._context = context
         self._plan = plan
@@ -147,11 +153,19 @@ class Pipeline:
         """
         if not isinstance(row, InputRow):
             row = parse_row(row)
-        with usage_scope() as meter:
-            return await self._caption(row, self._new_run(), meter)
+        with self._told(row) as step, usage_scope() as meter:
+            record = await self._caption(row, self._new_run(), meter)
+            _tell(step, record)
+            return record
 
     async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
         """Caption one clip; a failure is returned, never raised."""
+        with self._told(row) as step:
+            result = await self._process(row)
+            _tell(step, result)
+            return result
+
+    async def _process(self, row: InputRow) -> CaptionRecord | FailureRecord:
         run = self._new_run()
         with usage_scope() as meter:
             try:
@@ -168,8 +182,10 @@ class Pipeline:
                 return self._failure(row, run, meter, unexpected, type_name=type(error).__name__)
 
     async def aclose(self) -> None:
-        """Give back connections. Safe to call twice."""
+        """Give back connections, and send what spans are left. Safe to call twice."""
         await self._context.cast.aclose()
+        if self._traces is not None:
+            await self._traces.aclose()
 
     async def __aenter__(self) -> Pipeline:
         return self
@@ -178,6 +194,12 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    @contextmanager
+    def _told(self, row: InputRow) -> Iterator[Step]:
+        """Around one clip: what happens inside is told as part of it."""
+        with self._traces.active() if self._traces else nullcontext(), Step("clip", log, {"clip": row.id}) as step:
+            yield step
 
     def _new_run(self) -> _Run:
         return _Run(started_at=datetime.now(UTC).isoformat(timespec="milliseconds"), started=time.monotonic())
@@ -198,9 +220,11 @@ class Pipeline:
     async def _work(self, row: InputRow, run: _Run) -> Case:
         await self.prepare()
         since = time.monotonic()
-        async with open_clip(row, self._config.settings.media, base_dir=self._base_dir) as clip:
+        async with AsyncExitStack() as opened:
             settings = self._config.settings
-            case = Case(row=row, clip=clip, segments=await plan_segments(clip, settings.segment))
+            with Step("stage", log, {"stage": INTAKE}):
+                clip = await opened.enter_async_context(open_clip(row, settings.media, base_dir=self._base_dir))
+                case = Case(row=row, clip=clip, segments=await plan_segments(clip, settings.segment))
             run.leave(INTAKE, time.monotonic() - since)
             case = await self._plan.run(case, self._context, enter=run.enter, leave=run.leave)
             for _ in range(settings.gate.retry):
@@ -233,10 +257,23 @@ class Pipeline:
         return failure(
             row,
             error,
-            stage=run.stage,
+            stage=error.stage if isinstance(error, StageTimeoutError) else run.stage,
             attempts=error.attempts if isinstance(error, ProviderError) else 1,
             type_name=type_name,
         ).model_copy(update={"usage": meter.usage()})
+
+
+def _tell(step: Step, result: CaptionRecord | FailureRecord) -> None:
+    """How a clip ended, for the log and for traces."""
+    step.outcome = result.outcome
+    if isinstance(result, FailureRecord):
+        step.error = step.facts["reason"] = result.error.reason
+    usage = result.usage or Usage()
+    step.facts |= {
+        "calls": usage.calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+    }
 
 
 def _cache(settings: CacheSettings) -> ResponseCache | None:

@@ -5,6 +5,7 @@ A field that a workflow does not produce is absent from the line. An empty list 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, get_args
 
@@ -85,6 +86,20 @@ class ModelUsage(Sparse):
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             cost_usd=(self.cost_usd or Decimal(0)) + (other.cost_usd or Decimal(0)) if known else None,
+        )
+
+    @classmethod
+    def sum_of(cls, usages: Sequence[ModelUsage]) -> ModelUsage:
+        """The sum of many at once, much cheaper than adding one to the other."""
+        costs = [usage.cost_usd for usage in usages]
+        return ModelUsage(
+            calls=sum(usage.calls for usage in usages),
+            cached_calls=sum(usage.cached_calls for usage in usages),
+            failed_attempts=sum(usage.failed_attempts for usage in usages),
+            unreported=sum(usage.unreported for usage in usages),
+            prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+            completion_tokens=sum(usage.completion_tokens for usage in usages),
+            cost_usd=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
         )
 
 

@@ -239,6 +239,9 @@ class LimitSettings(Section):
     attempts: Count = 2
     """How often a clip is tried whose worker process died (a crash in a decoder, too little memory), before it is given
     up; from the second time on it has a worker to itself."""
+    stage_timeout_s: Seconds = 900.0
+    """Wall time for one stage, for a clip (or segment) of up to five minutes; longer ones get it in proportion. The
+    detective gets it on top of `investigate.seconds`, after which it concludes by itself."""
     breaker: Annotated[int, Field(ge=0)] = 3
     """Stop the run after so many clips in a row that fail since a key is refused, a quota is used up or a model is not
     there, with no record in between; 0: go on whatever happens."""
@@ -257,6 +260,14 @@ class WorkerSettings(Section):
     share_models: bool = True
     """Run the embedded models (Whisper, YAMNet, PP-OCR, voice detector) in one process for all workers of a run, so
     that they are in memory once. Off: each worker loads its own."""
+
+
+class TelemetrySettings(Section):
+    """What is told about a run to other programs."""
+
+    otel: bool | None = None
+    """Send OpenTelemetry spans of clips, stages and calls to `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP); by default
+    where that is set. Needs `pip install 'omnidetective[otel]'`."""
 
 
 class Settings(Section):
@@ -289,5 +300,6 @@ class Settings(Section):
     gate: GateSettings = GateSettings()
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     observers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of each observer by its name: see `omnidetective observers show NAME`."""

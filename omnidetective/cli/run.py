@@ -146,7 +146,7 @@ def _say_what_keys_could_do(config: Config) -> None:
 
 
 def _report(summary: RunSummary, context: click.Context, *, quiet: bool) -> None:
-    from omnidetective.engine.progress import money
+    from omnidetective.engine.moment import money
 
     if not quiet:
         outcomes = ", ".join(

@@ -82,6 +82,13 @@ class Feed:
         self._reading = asyncio.Lock()
         self._ended = False
         self.stopped = False
+        self.handed_out = 0
+        """Rows that were taken and not put back."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the input was read to its end."""
+        return self._ended
 
     @property
     def exhausted(self) -> bool:
@@ -95,6 +102,7 @@ class Feed:
     def put_back(self, row: InputRow) -> None:
         """Return a row that was not worked on."""
         self._rows.appendleft(row)
+        self.handed_out -= 1
 
     async def ready(self) -> bool:
         """Whether there is a row to be had. May read on."""
@@ -127,5 +135,6 @@ class Feed:
         """The next row; ``None`` when there are no more, or no more are to be begun."""
         while await self.ready():
             if self._rows:  # Another taker may have been faster.
+                self.handed_out += 1
                 return self._rows.popleft()
         return None

@@ -25,7 +25,7 @@ from omnidetective.engine.model_service import ModelService
 from omnidetective.engine.process import WorkerProcess
 from omnidetective.engine.scratch import scratch_folder, sweep
 from omnidetective.engine.seat import Seat, Terms
-from omnidetective.engine.wire import Finished, WorkerSetup
+from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import ConfigError, OmnidetectiveError
 
 _FRUITLESS_DEATHS: Final = 3
@@ -39,16 +39,26 @@ class LocalEngine:
         crashes: how many workers died.
     """
 
-    def __init__(self, setup: WorkerSetup, *, num_workers: int, concurrency: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        setup: WorkerSetup,
+        *,
+        num_workers: int,
+        concurrency: int,
+        deadline_s: float,
+        spending: Callable[[Spending], None] = lambda _: None,
+    ) -> None:
         """
         Args:
             setup: what each worker is told; where it keeps temporary files and who runs its models is added here.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
+            spending: told what clips in flight have spent, as it happens.
         """
         self._setup = setup
         self._workers = setup.config.settings.workers
+        self._spending = spending
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
@@ -95,7 +105,7 @@ class LocalEngine:
             WorkerDiedError: it died before it was ready.
         """
         folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self._setup.scratch))
-        worker = WorkerProcess(replace(self._setup, scratch=folder))
+        worker = WorkerProcess(replace(self._setup, scratch=folder), self._spending)
         self._folders[worker] = folder
         try:
             await worker.start()

@@ -15,8 +15,29 @@ from typing import Final
 
 from omnidetective.engine.wire import LogLine
 from omnidetective.errors import ConfigError
+from omnidetective.llm.calls import current_call
+from omnidetective.llm.usage import payer
 
 PACKAGE: Final = "omnidetective"
+
+FACTS: Final = (
+    "event",
+    "stage",
+    "role",
+    "call",
+    "model",
+    "operation",
+    "outcome",
+    "reason",
+    "seconds",
+    "wait_s",
+    "attempt",
+    "calls",
+    "prompt_tokens",
+    "completion_tokens",
+    "digest",
+)
+"""What a line of the log file says besides its message, where it applies (docs/guides/logs.md)."""
 
 current_clip: ContextVar[str] = ContextVar("current_clip", default="")
 """Id of the clip that this task works on; what it logs carries it."""
@@ -32,7 +53,8 @@ class SendingHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             clip = getattr(record, "clip", None) or current_clip.get()
-            self._send(LogLine(record.name, record.levelno, record.getMessage(), _traceback(record), str(clip)))
+            said, traceback_text = record.getMessage(), _traceback(record)
+            self._send(LogLine(record.name, record.levelno, said, traceback_text, str(clip), _facts(record)))
         except Exception:  # noqa: BLE001 - logging must never fail the clip that logs
             self.handleError(record)
 
@@ -50,8 +72,17 @@ def log_from_worker(line: LogLine) -> None:
     """In the parent: log what a worker sent, as if it had been logged here."""
     logger = logging.getLogger(line.logger)
     if logger.isEnabledFor(line.level):
-        extra = {"clip": line.clip, "worker_traceback": line.traceback}
+        extra = {**dict(line.facts), "clip": line.clip, "worker_traceback": line.traceback}
         logger.handle(logger.makeRecord(line.logger, line.level, "", 0, line.message, (), None, extra=extra))
+
+
+def _facts(record: logging.LogRecord) -> tuple[tuple[str, str | int | float], ...]:
+    """What the line says of itself; the stage, the role and the call that it belongs to are known here otherwise."""
+    stage, role = payer()
+    call = current_call.get()
+    here = {"stage": stage, "role": role, "call": call.id if call else ""}
+    facts = ((name, getattr(record, name, here.get(name, ""))) for name in FACTS)
+    return tuple((name, fact) for name, fact in facts if fact != "")
 
 
 def _traceback(record: logging.LogRecord) -> str:
@@ -80,6 +111,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "clip": getattr(record, "clip", ""),
+            **{name: getattr(record, name, "") for name in FACTS},
             "message": record.getMessage(),
             "traceback": _traceback(record),
         }
@@ -90,8 +122,8 @@ class _JsonFormatter(logging.Formatter):
 def logging_to(write: Callable[[str], None], *, quiet: bool, log_file: Path | None) -> Iterator[None]:
     """Show this program's warnings through ``write`` (errors only when quiet), and write its log to a file.
 
-    The file is appended to: one JSON object a line, with ``time``, ``level``, ``logger``, ``clip``, ``message`` and
-    ``traceback``; what is empty is absent.
+    The file is appended to: one JSON object a line, with ``time``, ``level``, ``logger``, ``clip``, :data:`FACTS`,
+    ``message`` and ``traceback``; what is empty is absent.
 
     Raises:
         ConfigError: the file cannot be written.

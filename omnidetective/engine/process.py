@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 from omnidetective.engine.logs import log_from_worker
@@ -19,6 +20,7 @@ from omnidetective.engine.wire import (
     LogLine,
     Message,
     Ready,
+    Spending,
     StartFailed,
     WorkerSetup,
     pack,
@@ -56,7 +58,13 @@ class WorkerDiedError(Exception):
 class WorkerProcess:
     """One worker: started, given clips, and surely gone after :meth:`close`."""
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, spending: Callable[[Spending], None]) -> None:
+        """
+        Args:
+            setup: what it is told.
+            spending: told what its clips in flight have spent, as it happens.
+        """
+        self._spending = spending
         self._ours, self._theirs = socket.socketpair()
         self._process = SPAWN.Process(target=worker_main, args=(self._theirs, setup), name="omnidetective-worker")
         self._writer: asyncio.StreamWriter | None = None
@@ -155,6 +163,8 @@ class WorkerProcess:
                 answer = self._waiting.pop(message.id, None)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
+            case Spending():
+                self._spending(message)
             case LogLine():
                 log_from_worker(message)
             case Ready():

@@ -6,20 +6,25 @@ import contextlib
 import os
 import sys
 import time
-from decimal import Decimal
 from typing import Final, Protocol, TextIO
 
-from omnidetective.engine.tally import Tally
+from omnidetective.engine.moment import Moment, details, headline
 
 LINE_EVERY_S: Final = 30.0
 """How often a plain line says how far the run is."""
+
+_ANY_WIDTH: Final = 10_000
+_WITH_BAR: Final = "{percentage:3.0f}%|{bar}| {desc}"
+_BAR_COLUMNS: Final = 16
+"""What the bar takes of a line at least: the percentage, the frame, and ten columns of bar."""
+_ROOM_FOR_BAR: Final = 60
 
 
 class Progress(Protocol):
     """Shows how far a run is."""
 
-    def show(self, tally: Tally, *, total: int | None) -> None:
-        """Bring the display up to date; ``total`` is the number of lines of the input, where it is known."""
+    def show(self, moment: Moment) -> None:
+        """Bring the display up to date."""
         ...
 
     def write(self, text: str) -> None:
@@ -27,7 +32,7 @@ class Progress(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was. Safe to call twice."""
+        """Show the last moment, and leave the terminal as it was. Safe to call twice."""
         ...
 
 
@@ -37,7 +42,7 @@ class Silent:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
 
-    def show(self, tally: Tally, *, total: int | None) -> None:
+    def show(self, moment: Moment) -> None:
         """Nothing."""
 
     def write(self, text: str) -> None:
@@ -50,37 +55,51 @@ class Silent:
 
 
 class Lines(Silent):
-    """A plain line every :data:`LINE_EVERY_S` seconds, for files and CI."""
+    """A plain line at the start, at the end and every :data:`LINE_EVERY_S` seconds, for files and CI."""
 
     def __init__(self, stream: TextIO | None = None, *, every_s: float = LINE_EVERY_S) -> None:
         super().__init__(stream)
         self._every_s = every_s
-        self._next = time.monotonic() + every_s
+        self._next = time.monotonic()
+        self._untold: Moment | None = None
 
-    def show(self, tally: Tally, *, total: int | None) -> None:
+    def show(self, moment: Moment) -> None:
+        self._untold = moment
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every_s
-            of = "" if total is None else f" of {total:,}"
-            self.write(f"{tally.recorded + tally.failed + tally.skipped:,}{of} clips · {counts(tally)}")
+            self._tell()
+
+    def close(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._untold is not None:
+            self.write(f"{headline(self._untold, _ANY_WIDTH)} · {details(self._untold, _ANY_WIDTH)}")
+            self._untold = None
 
 
 class Bar(Silent):
-    """A bar, for a terminal."""
+    """A bar and a line below it, for a terminal. What does not fit is left out, the lesser parts first."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from tqdm import tqdm
 
         super().__init__(stream)
-        self._bar = tqdm(unit="clip", file=self._stream, dynamic_ncols=True, smoothing=0.05)
+        self._bar = tqdm(file=self._stream, dynamic_ncols=True, bar_format="{desc}", position=0, leave=True)
+        self._below = tqdm(file=self._stream, dynamic_ncols=True, bar_format="{desc}", position=1, leave=True)
 
-    def show(self, tally: Tally, *, total: int | None) -> None:
+    def show(self, moment: Moment) -> None:
         with _nobody_listening():
-            # What was skipped counts for how far the run is, not for how fast it is.
-            self._bar.initial = tally.skipped
-            self._bar.n = tally.recorded + tally.failed + tally.skipped
-            self._bar.total = total
-            self._bar.set_postfix_str(counts(tally), refresh=False)
+            columns = _columns(self._stream)
+            with_bar = bool(moment.total) and columns >= _ROOM_FOR_BAR
+            self._bar.bar_format = _WITH_BAR if with_bar else "{desc}"
+            self._bar.total = moment.total
+            self._bar.n = moment.done if moment.total is None else min(moment.done, moment.total)
+            self._bar.desc = headline(moment, columns - _BAR_COLUMNS if with_bar else columns)
+            # Short of the end of the line, for the terminal writes ^C behind it, which must not break the line.
+            self._below.desc = details(moment, columns - len("^C") - 1)
             self._bar.refresh()
+            self._below.refresh()
 
     def write(self, text: str) -> None:
         with _nobody_listening():
@@ -89,6 +108,7 @@ class Bar(Silent):
     def close(self) -> None:
         with _nobody_listening():
             self._bar.close()
+            self._below.close()
 
 
 def _nobody_listening() -> contextlib.suppress:
@@ -100,30 +120,12 @@ def progress_for(stream: TextIO, *, quiet: bool) -> Progress:
     """The display that suits a stream."""
     if quiet:
         return Silent(stream)
-    return Bar(stream) if _has_room(stream) else Lines(stream)
+    return Bar(stream) if _columns(stream) > 0 else Lines(stream)
 
 
-def _has_room(stream: TextIO) -> bool:
-    """Whether the stream is a terminal with a size; those of containers often have none, and would show nothing."""
+def _columns(stream: TextIO) -> int:
+    """Width of a terminal; 0 for all else, and for those of containers that have no size and would show nothing."""
     try:
-        return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     except (OSError, ValueError):
-        return False
-
-
-def counts(tally: Tally) -> str:
-    """Failed, skipped, calls, tokens and cost, in one line."""
-    spent = tally.spent
-    tokens = spent.prompt_tokens + spent.completion_tokens
-    more = "+" if spent.unreported else ""
-    return (
-        f"{tally.failed:,} failed · {tally.skipped:,} skipped · {spent.calls:,} calls · "
-        f"{tokens:,}{more} tokens · cost {money(spent.cost_usd)}"
-    )
-
-
-def money(cost_usd: Decimal | None) -> str:
-    """US dollars for people; an unknown cost is unknown."""
-    if cost_usd is None:
-        return "unknown"
-    return f"${cost_usd:.2f}" if cost_usd >= 1 or cost_usd == 0 else f"${cost_usd:.4f}"
+        return 0

@@ -19,6 +19,8 @@ from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
+from omnidetective.engine.moment import Moment
+from omnidetective.engine.pace import Pace
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
 from omnidetective.engine.tally import RunSummary, Tally
@@ -100,7 +102,7 @@ async def run_batch(
             for note in ledger.notes:
                 _log.warning("%s", note)
             breaker = Breaker(config.settings.limits.breaker)
-            run = _Run(ledger, progress, shard, breaker)
+            run = _Run(ledger, progress, shard, breaker, interrupt)
             feed = Feed(
                 batches(
                     read_rows(input_path, shard=shard),
@@ -123,8 +125,9 @@ async def run_batch(
                 num_workers=config.settings.num_workers,
                 concurrency=config.settings.concurrency,
                 deadline_s=clip_timeout_s + 2 * grace_s,
+                spending=run.tally.spending,
             )
-            interrupt.watch(feed)
+            interrupt.watch(feed, in_flight=lambda: feed.handed_out - run.tally.ended)
             not_started = 0
 
             def deliver(clip: Finished) -> None:
@@ -134,7 +137,7 @@ async def run_batch(
 
             try:
                 async with asyncio.TaskGroup() as group:
-                    heartbeat = group.create_task(run.heartbeat(input_path, limit=limit))
+                    heartbeat = group.create_task(run.heartbeat(input_path, feed, limit=limit))
                     await engine.run(feed, deliver)
                     if breaker.stop is not None:
                         not_started = await feed.count_rest()
@@ -145,6 +148,7 @@ async def run_batch(
             except BaseExceptionGroup as group_error:
                 raise _first(group_error) from None
             finally:
+                run.show(feed)
                 progress.close()
             if breaker.stop is not None and not interrupt.forced:
                 _log.error("%s", breaker.stop.message(not_started=not_started))
@@ -181,14 +185,19 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
 class _Run:
     """What the parts of a run tell each other."""
 
-    def __init__(self, ledger: Ledger, progress: Progress, shard: Shard, breaker: Breaker) -> None:
+    def __init__(
+        self, ledger: Ledger, progress: Progress, shard: Shard, breaker: Breaker, interrupt: _Interrupt
+    ) -> None:
         self.tally = Tally()
         self._ledger = ledger
         self._progress = progress
         self._shard = shard
         self._breaker = breaker
+        self._interrupt = interrupt
         self._faults: set[RowFault] = set()
         self._last_line = 0
+        self._pace = Pace()
+        self._total: int | None = None
 
     def note(self, batch: Batch) -> None:
         """A stretch of the input was read."""
@@ -221,15 +230,51 @@ class _Run:
         last_line = math.inf if read_to_end else self._last_line
         return lambda fault: fault in self._faults or fault.line_number > last_line or not self._shard.holds(fault.id)
 
-    async def heartbeat(self, input_path: Path, *, limit: int | None) -> None:
+    async def heartbeat(self, input_path: Path, feed: Feed, *, limit: int | None) -> None:
         """Show how far the run is and bring what is written to the disk, until cancelled."""
-        total = await asyncio.to_thread(count_lines, input_path) if self._shard == WHOLE else None
-        if total is not None and limit is not None:
-            total = min(total, limit)
-        while True:
-            self._progress.show(self.tally, total=total)
-            await asyncio.sleep(_TICK_S)
-            await asyncio.to_thread(self._ledger.sync)
+        counting = asyncio.create_task(self._count(input_path, limit))
+        try:
+            await asyncio.wait({counting}, timeout=_TICK_S)
+            while True:
+                self.show(feed)
+                await asyncio.sleep(_TICK_S)
+                await asyncio.to_thread(self._ledger.sync)
+        finally:
+            counting.cancel()
+
+    def show(self, feed: Feed) -> None:
+        """Show how far the run is."""
+        tally, spent = self.tally, self.tally.spent
+        in_flight = feed.handed_out - tally.ended
+        self._pace.note(time.monotonic(), done=tally.ended, in_flight=in_flight, calls=spent.calls)
+        total = tally.rows if feed.ended else self._total
+        left = None if total is None else max(0, total - tally.recorded - tally.failed - tally.skipped)
+        self._progress.show(
+            Moment(
+                total=total,
+                recorded=tally.recorded,
+                failed=tally.failed,
+                skipped=tally.skipped,
+                in_flight=in_flight,
+                spent=spent,
+                stopping=self._stopping(in_flight) if feed.stopped else "",
+                clips_per_s=self._pace.clips_per_s,
+                calls_per_s=self._pace.calls_per_s,
+                left_s=None if left is None else self._pace.left_s(left),
+            )
+        )
+
+    def _stopping(self, in_flight: int) -> str:
+        if self._interrupt.forced:
+            return f"stopped: {in_flight:,} in flight are left for the next run"
+        again = "; Ctrl-C again stops now" if self._interrupt.asked else ""
+        return f"stopping: {in_flight:,} in flight are finished first{again}" if in_flight else "stopped"
+
+    async def _count(self, input_path: Path, limit: int | None) -> None:
+        """How many rows there are. A large file takes a while; a part of one cannot be counted without reading it."""
+        if self._shard == WHOLE:
+            count = await asyncio.to_thread(count_lines, input_path)
+            self._total = count if count is None or limit is None else min(count, limit)
 
     def _tell(self, clip_id: str, failure: FailureDetail, where: str) -> None:
         shown = self.tally.failed
@@ -247,11 +292,12 @@ class _Interrupt:
         self.asked = 0
         self.forced = False
         self._feed: Feed | None = None
+        self._in_flight: Callable[[], int] = lambda: 0
         self._task = asyncio.current_task()
 
-    def watch(self, feed: Feed) -> None:
-        """The feed to stop; at once where that was asked for already."""
-        self._feed = feed
+    def watch(self, feed: Feed, *, in_flight: Callable[[], int]) -> None:
+        """The feed to stop, at once where that was asked for already; and how many of its clips workers have."""
+        self._feed, self._in_flight = feed, in_flight
         if self.asked:
             feed.stop()
 
@@ -259,11 +305,15 @@ class _Interrupt:
         """A signal came."""
         self.asked += 1
         if self.asked == 1:
-            _log.warning("stopping: the clips in flight are finished first; once more stops at once")
+            _log.warning(
+                "stopping: no more clips are begun, %d in flight are finished first; Ctrl-C again stops now, and "
+                "leaves them for the next run",
+                self._in_flight(),
+            )
             if self._feed is not None:
                 self._feed.stop()
         elif not self.forced and self._feed is not None and self._task is not None:
-            _log.warning("stopping now: the clips in flight are left for the next run")
+            _log.warning("stopping now: %d clips in flight are left for the next run", self._in_flight())
             self.forced = True
             self._task.cancel()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnidetective.engine.breaker import Stop
 from omnidetective.engine.feed import Batch
-from omnidetective.engine.wire import Finished
+from omnidetective.engine.wire import Finished, Spending
 from omnidetective.records import ModelUsage, Usage
 
 
@@ -24,6 +24,7 @@ class Tally:
         failed_before: clips that failed in an earlier run and were left alone.
         rows: rows read.
         faulty_rows: rows of them that cannot be used.
+        ended: clips that workers were given and that are done, with a record or without.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -32,7 +33,9 @@ class Tally:
     failed_before: int = 0
     rows: int = 0
     faulty_rows: int = 0
+    ended: int = 0
     _total: ModelUsage = field(default_factory=ModelUsage)
+    _in_flight: dict[str, ModelUsage] = field(default_factory=dict)
     _by_model: dict[str, ModelUsage] = field(default_factory=dict)
 
     @property
@@ -52,15 +55,14 @@ class Tally:
 
     @property
     def usage(self) -> Usage:
-        """What this run spent, clips without a record included."""
-        return Usage(
-            **self._total.model_dump(exclude={"cost_usd"}), cost_usd=self._total.cost_usd, by_model=dict(self._by_model)
-        )
+        """What this run spent, clips without a record included; by model, what clips that are done have spent."""
+        spent = self.spent
+        return Usage(**spent.model_dump(exclude={"cost_usd"}), cost_usd=spent.cost_usd, by_model=dict(self._by_model))
 
     @property
     def spent(self) -> ModelUsage:
-        """The same without the models."""
-        return self._total
+        """The same without the models. Clips in flight are counted as far as they have told."""
+        return ModelUsage.sum_of([self._total, *self._in_flight.values()])
 
     def read(self, batch: Batch) -> None:
         """Count a stretch of the input."""
@@ -72,8 +74,17 @@ class Tally:
             self.outcomes[fault.outcome] += 1
             self.reasons[fault.error.reason] += 1
 
+    def spending(self, spending: Spending) -> None:
+        """Count what clips in flight have spent."""
+        for clip_id, usage in spending.clips:
+            self._begun_again(clip_id, usage)
+            self._in_flight[clip_id] = usage
+
     def finished(self, clip: Finished) -> None:
-        """Count a clip."""
+        """Count a clip. What it has told in flight is part of what it says in the end, and is not counted twice."""
+        self._begun_again(clip.id, clip.usage or ModelUsage())
+        self._in_flight.pop(clip.id, None)
+        self.ended += 1
         self.outcomes[clip.outcome] += 1
         if clip.failure is not None:
             self.reasons[clip.failure.reason] += 1
@@ -81,6 +92,13 @@ class Tally:
             self._total = self._total + clip.usage
             for model, usage in clip.usage.by_model.items():
                 self._by_model[model] = self._by_model.get(model, ModelUsage()) + usage
+
+    def _begun_again(self, clip_id: str, usage: ModelUsage) -> None:
+        """A clip that has spent less than before lost its worker: what it spent with that one stays spent."""
+        before = self._in_flight.get(clip_id)
+        if before is not None and usage.calls < before.calls:
+            self._total = self._total + before
+            del self._in_flight[clip_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

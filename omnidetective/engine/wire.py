@@ -16,7 +16,7 @@ from typing import Final, Protocol, Self
 
 from omnidetective.config import Config
 from omnidetective.errors import FailureOutcome
-from omnidetective.records import CaptionRecord, FailureDetail, FailureRecord, InputRow, Outcome, Usage
+from omnidetective.records import CaptionRecord, FailureDetail, FailureRecord, InputRow, ModelUsage, Outcome, Usage
 
 _LENGTH: Final = struct.Struct(">Q")
 
@@ -83,13 +83,23 @@ class StartFailed:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """From the worker: something for the log; ``traceback`` is empty where there is none."""
+    """From the worker: something for the log, with what else is to stand in its line; ``traceback`` is empty where
+    there is none."""
 
     logger: str
     level: int
     message: str
     traceback: str
     clip: str
+    facts: tuple[tuple[str, str | int | float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """From the worker: ids of clips in flight, each with all that it has spent so far. What it spends in the end is in
+    its :class:`Finished`."""
+
+    clips: tuple[tuple[str, ModelUsage], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,7 @@ class Finished:
         message: str,
         hint: str = "",
         attempts: int = 1,
+        usage: Usage | None = None,
     ) -> Self:
         """A clip that the engine had to give up."""
         return cls.of(
@@ -143,11 +154,12 @@ class Finished:
                 ),
                 input=row.raw,
                 line_number=row.line_number,
+                usage=usage,
             )
         )
 
 
-Message = Assignment | Finish | Ready | StartFailed | LogLine | Finished
+Message = Assignment | Finish | Ready | StartFailed | LogLine | Spending | Finished
 
 
 def pack(message: Message) -> bytes:

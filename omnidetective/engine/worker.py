@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from omnidetective.engine.logs import current_clip, send_logs
+from omnidetective.engine.spending import SpendingReport
 from omnidetective.engine.wire import (
     Assignment,
     ClipPipeline,
@@ -30,7 +31,8 @@ from omnidetective.engine.wire import (
     receive,
 )
 from omnidetective.errors import OmnidetectiveError, UserError
-from omnidetective.records import CaptionRecord, FailureRecord, InputRow
+from omnidetective.llm.usage import Meter
+from omnidetective.records import CaptionRecord, FailureRecord, InputRow, Usage
 
 MANAGED_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 """Signals that the parent answers for the whole run."""
@@ -97,13 +99,21 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
         await writer.drain()
         return
     send(Ready())
+    spending = SpendingReport(send)
+    telling = asyncio.create_task(spending.keep_telling())
+
+    async def do(row: InputRow) -> None:
+        with spending.clip(row.id) as meter:
+            await _do(pipeline, row, setup.clip_timeout_s, send, meter)
+
     clips: set[asyncio.Task[None]] = set()
     while isinstance(message := await receive(reader), Assignment):
-        task = asyncio.create_task(_do(pipeline, message.row, setup.clip_timeout_s, send))
+        task = asyncio.create_task(do(message.row))
         clips.add(task)
         task.add_done_callback(clips.discard)
     if not isinstance(message, Finish):
         os._exit(1)  # The parent is gone: nobody can write what the clips in flight would say.
+    telling.cancel()
     try:
         async with asyncio.timeout(_CLOSE_S):
             await pipeline.aclose()
@@ -113,7 +123,9 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
     await writer.drain()
 
 
-async def _do(pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None]) -> None:
+async def _do(
+    pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None], meter: Meter
+) -> None:
     current_clip.set(row.id)
     try:
         async with asyncio.timeout(timeout_s) as limit:
@@ -128,15 +140,21 @@ async def _do(pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Cal
                 reason="clip_timeout",
                 message=f"the clip was not done after {timeout_s:g} s",
                 hint="raise limits.clip_timeout_s",
+                usage=_spent(meter),
             )
         else:
-            finished = _internal(row)
+            finished = _internal(row, meter)
     except asyncio.CancelledError:
-        send(_internal(row))  # Nobody here cancels a clip: its own code did, and the parent waits for an answer.
+        send(_internal(row, meter))  # Nobody here cancels a clip: its own code did, and the parent waits for an answer.
         raise
     except (Exception, SystemExit):  # noqa: BLE001 - the border of a clip: any fault becomes its recorded outcome
-        finished = _internal(row)
+        finished = _internal(row, meter)
     send(finished)
+
+
+def _spent(meter: Meter) -> Usage | None:
+    """What a clip without a record has cost; ``None`` where nothing was counted."""
+    return meter.usage() if meter.additions else None
 
 
 def _checked(result: CaptionRecord | FailureRecord, row: InputRow) -> Finished:
@@ -145,7 +163,7 @@ def _checked(result: CaptionRecord | FailureRecord, row: InputRow) -> Finished:
     return Finished.of(result)
 
 
-def _internal(row: InputRow) -> Finished:
+def _internal(row: InputRow, meter: Meter) -> Finished:
     """The exception that is being handled, as the outcome of a clip."""
     error = sys.exception()
     _log.info("the pipeline failed", exc_info=True)
@@ -156,6 +174,7 @@ def _internal(row: InputRow) -> Finished:
         reason="internal",
         message="".join(traceback.format_exception_only(error)).strip(),
         hint="this is a fault of the program: please report it with the traceback from --log-file",
+        usage=_spent(meter),
     )
 
 

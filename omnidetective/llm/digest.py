@@ -9,9 +9,17 @@ def digest(request: ChatRequest) -> str:
     """What a request holds, such as ``3 messages: text 1204 chars, audio wav 12.0 s #1f3a9c2b``."""
     parts = [part for message in request.messages for part in message.parts]
     chars = sum(len(part.text) for part in parts if isinstance(part, TextPart))
-    media = [_media(part) for part in parts if not isinstance(part, TextPart)]
+    images = [part for part in parts if isinstance(part, ImagePart)]
+    media = [_media(part) for part in parts if not isinstance(part, TextPart | ImagePart)]
+    if images:
+        media.append(_media(images[0]) if len(images) == 1 else f"{len(images)} images #{images[0].sha256[:8]}…")
     tools = [f"{len(request.tools)} tools"] if request.tools else []
     return f"{len(request.messages)} messages: " + ", ".join([f"text {chars} chars", *media, *tools])
+
+
+def sound_digest(audio: AudioPart) -> str:
+    """The same of a sound that is sent alone."""
+    return _media(audio)
 
 
 def _media(part: Part) -> str:

@@ -18,6 +18,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from omnidetective.errors import ProviderError, RateLimitError, TransientError
 from omnidetective.llm.base import ChatModel
+from omnidetective.llm.calls import Call, current_call
+from omnidetective.llm.digest import digest
 from omnidetective.llm.messages import ChatReply, ChatRequest
 from omnidetective.llm.wrapped import WrappedChat
 from omnidetective.settings import RetrySettings
@@ -75,6 +77,13 @@ async def with_retries(
             state.attempt_number,
             settings.attempts,
             state.upcoming_sleep,
+            extra={
+                "event": "retry",
+                "model": name,
+                "outcome": error.reason,
+                "attempt": state.attempt_number,
+                "wait_s": round(state.upcoming_sleep, 1),
+            },
         )
 
     retrying = AsyncRetrying(
@@ -87,6 +96,8 @@ async def with_retries(
     )
 
     async def once() -> T:
+        if (call := current_call.get()) is not None:
+            call.attempts += 1
         return await _within(min(settings.call_timeout_s, max(left_s(), 0.001)), attempt)
 
     try:
@@ -132,6 +143,9 @@ class Retried(WrappedChat):
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`; errors carry the number of attempts."""
-        return await with_retries(
-            self.name, lambda: self.inner.complete(request), self._settings, clockwork=self._clockwork
-        )
+        with Call(self.name, "chat", lambda: digest(request)) as call:
+            reply = await with_retries(
+                self.name, lambda: self.inner.complete(request), self._settings, clockwork=self._clockwork
+            )
+            call.answered(reply.outcome, reply.usage)
+            return reply

@@ -15,7 +15,9 @@ from typing import Any, Literal, Protocol
 from omnidetective.errors import BadRequestError, ContentFilterError, FormatError, TransientError
 from omnidetective.evidence import SpeechEvidence, SpeechSegment
 from omnidetective.llm.base import Capabilities, ChatModel
+from omnidetective.llm.calls import Call, current_call
 from omnidetective.llm.capabilities import check
+from omnidetective.llm.digest import sound_digest
 from omnidetective.llm.messages import AudioPart, ChatRequest, Message, TokenUsage
 from omnidetective.llm.openai_client import OpenAIClient
 from omnidetective.llm.openai_outcomes import error_of, read_error
@@ -23,6 +25,7 @@ from omnidetective.llm.prices import Price
 from omnidetective.llm.retry import with_retries
 from omnidetective.llm.usage import count_call, count_failed_attempt
 from omnidetective.settings import RetrySettings
+from omnidetective.telemetry import OK
 
 _PATH = "/audio/transcriptions"
 _MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
@@ -87,7 +90,10 @@ class EndpointTranscriber:
         check(ChatRequest(messages=(Message.of("user", audio),)), self._capabilities, model=self._name)
         for wanted in _FORMATS[_FORMATS.index(self._format) :]:
             try:
-                answer = await with_retries(self._name, partial(self._attempt, audio, language, wanted), self._retry)
+                with Call(self._name, "transcription", partial(sound_digest, audio)):
+                    answer = await with_retries(
+                        self._name, partial(self._attempt, audio, language, wanted), self._retry
+                    )
             except BadRequestError as error:
                 if wanted == "text" or error.reason not in ("bad_request", "unsupported_response_format"):
                     raise
@@ -125,6 +131,8 @@ class EndpointTranscriber:
         price = self._price_of(self._name)
         usage = answer.get("usage") if isinstance(answer, Mapping) else None
         tokens = _tokens(usage)
+        if (call := current_call.get()) is not None:
+            call.answered(OK, tokens)
         if tokens is not None:
             cost = price.of_tokens(tokens) if price else None
         else:

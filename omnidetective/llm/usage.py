@@ -26,14 +26,15 @@ class Meter:
     """What was spent inside one scope. It can be read at any time, also after the scope has closed."""
 
     def __init__(self) -> None:
-        self._by_payer: dict[_Payer, ModelUsage] = {}
+        self._by_payer: dict[_Payer, list[ModelUsage]] = {}
         self._lock = Lock()  # an observer may call from a thread
+        self.additions = 0
+        """How often something was counted: whether there is news."""
 
     def usage(self) -> Usage:
         """The sum, and the same by model, stage and role. A cost is ``None`` as soon as one part of it is unknown."""
-        with self._lock:
-            by_payer = dict(self._by_payer)
-        total = sum(by_payer.values(), ModelUsage())
+        by_payer = self._sums()
+        total = ModelUsage.sum_of(list(by_payer.values()))
         return Usage(
             **{name: getattr(total, name) for name in ModelUsage.model_fields},
             by_model=_summed((payer.model, usage) for payer, usage in by_payer.items()),
@@ -41,10 +42,22 @@ class Meter:
             by_role=_summed((payer.role, usage) for payer, usage in by_payer.items() if payer.role),
         )
 
+    def total(self) -> ModelUsage:
+        """The sum alone."""
+        return ModelUsage.sum_of(list(self._sums().values()))
+
     def add(self, payer: _Payer, usage: ModelUsage) -> None:
         """Counts something on an account."""
         with self._lock:
-            self._by_payer[payer] = self._by_payer.get(payer, ModelUsage()) + usage
+            self.additions += 1
+            self._by_payer.setdefault(payer, []).append(usage)
+
+    def _sums(self) -> dict[_Payer, ModelUsage]:
+        """What is on each account. Added up when it is asked for: that is far cheaper than at every call."""
+        with self._lock:
+            sums = {payer: ModelUsage.sum_of(usages) for payer, usages in self._by_payer.items()}
+            self._by_payer = {payer: [usage] for payer, usage in sums.items()}
+        return sums
 
 
 _open_meters: ContextVar[tuple[Meter, ...]] = ContextVar("open_meters", default=())
@@ -75,6 +88,11 @@ def paid_by(*, stage: str | None = None, role: str | None = None) -> Iterator[No
             _role.reset(role_token)
         if stage_token is not None:
             _stage.reset(stage_token)
+
+
+def payer() -> tuple[str, str]:
+    """The stage and the role on whose account a call would go now; empty where there is none."""
+    return _stage.get(), _role.get()
 
 
 def count_call(model: str, *, tokens: TokenUsage | None, cost_usd: Decimal | None, reported: bool = True) -> None:

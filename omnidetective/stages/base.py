@@ -51,4 +51,8 @@ class Stage(Protocol):
         """Whether it works on the segments of a long clip side by side, each as a case of its own."""
         return False
 
+    def own_limit_s(self, settings: Settings) -> float:
+        """After how long it ends by itself with what it has; ``limits.stage_timeout_s`` begins only then."""
+        return 0.0
+
     async def __call__(self, case: Case, context: StageContext) -> Case: ...

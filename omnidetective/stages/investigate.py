@@ -28,6 +28,9 @@ class Investigate(Stage):
         """A model sees a long clip better piece by piece; instruments measure as well at any length."""
         return not context.cast.is_embedded("detective")
 
+    def own_limit_s(self, settings: Settings) -> float:
+        return settings.investigate.seconds
+
     async def __call__(self, case: Case, context: StageContext) -> Case:
         settings = context.settings.investigate
         observers = {observer.spec.name: observer for observer in context.toolbox.offered(case.clip)}

@@ -20,11 +20,14 @@ from omnidetective.errors import (
     MediaError,
     NoCandidatesError,
     OmnidetectiveError,
+    StageTimeoutError,
 )
 from omnidetective.evidence import Span
 from omnidetective.llm.usage import paid_by
+from omnidetective.observers.base import in_proportion
 from omnidetective.settings import Settings
 from omnidetective.stages.base import Stage, StageContext
+from omnidetective.telemetry import Step
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ _LOSES_ONLY_ITSELF = (
     FormatError,
     MediaError,
     NoCandidatesError,
+    StageTimeoutError,
 )
 """Errors of one of several branches that leave the others their worth. The rest would hit the others too."""
 
@@ -113,13 +117,34 @@ def _stage(name: str, workflow: Workflow, known: Mapping[str, type[Stage]]) -> S
 
 async def _timed(stage: Stage, case: Case, context: StageContext, leave: Clock) -> Case:
     since = time.monotonic()
-    with paid_by(stage=stage.name):
+    with paid_by(stage=stage.name), Step("stage", log, {"stage": stage.name}):
         try:
             if not case.segments or not stage.by_segment(context):
-                return await stage(case, context)
+                return await _within_its_time(stage, case, context)
             return await _by_segment(stage, case, context)
         finally:
             leave(stage.name, time.monotonic() - since)
+
+
+async def _within_its_time(stage: Stage, case: Case, context: StageContext) -> Case:
+    """Have a stage work on a clip, or on a segment of it.
+
+    Raises:
+        StageTimeoutError: it was not done within ``limits.stage_timeout_s``.
+    """
+    settings = context.settings
+    limit_s = in_proportion(settings.limits.stage_timeout_s + stage.own_limit_s(settings), case.clip, case.scope)
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            return await stage(case, context)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise StageTimeoutError(
+            f"the stage {stage.name} was not done within {limit_s:g} s",
+            stage=stage.name,
+            hint="raise limits.stage_timeout_s, or look at what is slow",
+        ) from error
 
 
 async def _by_segment(stage: Stage, case: Case, context: StageContext) -> Case:
@@ -129,7 +154,7 @@ async def _by_segment(stage: Stage, case: Case, context: StageContext) -> Case:
 
     async def work(branch: Case) -> Case:
         async with gate:
-            return await stage(branch, context)
+            return await _within_its_time(stage, branch, context)
 
     names = [f"{stage.name} ({seconds(span)})" for span in case.segments]
     return await _joined(case, names, branches, [work(branch) for branch in branches])
@@ -154,6 +179,8 @@ async def _joined(
     finally:
         for task in tasks:
             task.cancel()
+        # Not before all have let go: nothing works on a clip that is closed, or on the account of a stage that is over.
+        await asyncio.gather(*tasks, return_exceptions=True)
     done: list[Case] = []
     lost: list[tuple[str, OmnidetectiveError]] = []
     for name, branch, result in zip(names, branches, results, strict=True):

@@ -28,3 +28,4 @@ async def side_by_side(items: Sequence[S], work: Callable[[S], Awaitable[R]], *,
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -129,7 +129,7 @@ def test_the_first_signal_lets_clips_in_flight_finish(folder: Folder, start: Sta
     assert process.returncode == 130
     assert sorted(folder.ids()) == ["0", "1", "2"]
     assert begun.stat().st_size == 3
-    assert "the clips in flight are finished first" in said
+    assert "in flight are finished first; Ctrl-C again stops now" in said
     assert "to go on:" in said
     assert "Traceback" not in said
     folder.rows({"id": n} for n in range(100))

@@ -14,13 +14,12 @@ import termios
 from decimal import Decimal
 
 import pytest
-from engine.harness import TESTS, Folder, Start
+from engine.harness import SEARCH_PATH, Folder, Start
 
 from omnidetective.cli.main import main
-from omnidetective.engine.progress import Bar, Lines, Silent, money, progress_for
-from omnidetective.engine.tally import Tally
-from omnidetective.engine.wire import Finished
-from omnidetective.records import Usage
+from omnidetective.engine.moment import Moment, money
+from omnidetective.engine.progress import Bar, Lines, Silent, progress_for
+from omnidetective.records import ModelUsage
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -123,7 +122,7 @@ def test_progress_on_a_terminal(folder: Folder) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "engine.driver", "run", "--input", "in.jsonl", "--output", "out.jsonl"],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
         stderr=terminal,
         stdout=subprocess.PIPE,
     )
@@ -138,20 +137,23 @@ def test_progress_on_a_terminal(folder: Folder) -> None:
     assert process.wait(20) == 1
     assert process.stdout is not None
     assert process.stdout.read() == b""
-    assert re.search(rb"\d+/12 .*1 failed .* calls .* tokens .* cost \$0\.00", shown.replace("·".encode(), b""))
+    text = shown.decode()
+    assert re.search(r"100%\|█+\| 12/12 clips · 1 failed", text)
+    assert re.search(r"0 in flight · .*22 calls · 1,210 tokens · \$0\.00", text)
 
 
 def test_plain_lines_elsewhere() -> None:
     stream = io.StringIO()
-    lines = Lines(stream, every_s=0)
-    tally = Tally()
-    tally.finished(Finished("a", "accepted", b"", Usage(calls=3, prompt_tokens=1200, completion_tokens=34), None))
-    lines.show(tally, total=7)
-    tally.finished(Finished("b", "accepted", b"", Usage(calls=1, unreported=1, cost_usd=None), None))
-    lines.show(tally, total=None)
+    lines = Lines(stream)
+    lines.show(Moment(total=7))
+    lines.show(Moment(total=7, recorded=1))  # Too soon for another line.
+    spent = ModelUsage(calls=4, unreported=1, prompt_tokens=1200, completion_tokens=34, cost_usd=None)
+    lines.show(Moment(recorded=2, failed=1, skipped=3, in_flight=4, spent=spent))
+    lines.close()
+    lines.close()
     assert stream.getvalue().splitlines() == [
-        "1 of 7 clips · 0 failed · 0 skipped · 3 calls · 1,234 tokens · cost $0.00",
-        "2 clips · 0 failed · 0 skipped · 4 calls · 1,234+ tokens · cost unknown",
+        "0/7 clips · 0 failed · ETA unknown · 0 in flight · 0 calls · 0 tokens · $0.00",
+        "6 clips · 1 failed · ETA unknown · 4 in flight · 4 calls · 1,234+ tokens · cost unknown · 3 skipped",
     ]
 
 
@@ -161,7 +163,7 @@ def test_the_display_suits_the_stream() -> None:
     closed = io.StringIO()
     bar = Bar(closed)
     closed.close()
-    bar.show(Tally(), total=3)
+    bar.show(Moment(total=3))
     bar.write("nobody reads this")
     bar.close()
 

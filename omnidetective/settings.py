@@ -238,7 +238,7 @@ class ModelLimits(Section):
     requests_per_minute: Count | None = None
     """Most calls a minute. They are spread evenly: at most two seconds' worth of them go at once."""
     tokens_per_minute: Count | None = None
-    """Most tokens a minute, of prompts and answers. Estimated before a call, corrected by what it is reported to take."""
+    """Most tokens a minute, of prompts and answers. Estimated before a call, corrected by what is reported after it."""
     concurrency: Count | None = None
     """Most calls at once."""
 

@@ -1,7 +1,7 @@
 """How many calls at once a provider bears, found out from its answers: additive increase, multiplicative decrease.
 
-TCP's rule (RFC 5681), with two changes. The increase is by time and not by round trip, since a model answers in 50 ms or
-in a minute and the limit is by the minute either way. And a window below one call is kept by spacing calls, for a
+TCP's rule (RFC 5681), with two changes. The increase is by time and not by round trip, since a model answers in 50 ms
+or in a minute and the limit is by the minute either way. And a window below one call is kept by spacing calls, for a
 provider that answers fast and allows few. Pure: the caller says what time it is.
 """
 

@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -50,7 +49,7 @@ from omnidetective.records import (
 )
 from omnidetective.rows import parse_row
 from omnidetective.segments import plan_segments
-from omnidetective.settings import CacheSettings, Settings
+from omnidetective.settings import CacheSettings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.plan import StagePlan
@@ -110,7 +109,7 @@ class Pipeline:
             config.model_set,
             settings.retry,
             cache=_cache(settings.cache),
-            permits=permits or bookkeeper(settings),
+            permits=permits or Bookkeeper.of(settings),
             limits=settings.limits,
             prices=prices_with(settings.prices),
         )
@@ -263,20 +262,6 @@ class Pipeline:
 def _cache(settings: CacheSettings) -> ResponseCache | None:
     """Where answers are kept; without a file nobody keeps any."""
     return ResponseCache(settings.path) if settings.enabled and settings.path is not None else None
-
-
-def bookkeeper(settings: Settings, *, spent_usd: Decimal = Decimal(0)) -> Bookkeeper:
-    """Who keeps the limits and the cap of a configuration.
-
-    Args:
-        spent_usd: what earlier runs have spent of the cap.
-    """
-    return Bookkeeper(
-        cap_usd=settings.limits.max_cost_usd,
-        spent_usd=spent_usd,
-        first_pause_s=settings.retry.first_wait_s,
-        longest_pause_s=settings.retry.max_wait_s,
-    )
 
 
 def _require_prices(cast: Cast, toolbox: ToolBox, config: Config) -> None:

@@ -18,6 +18,7 @@ from omnidetective.engine.feed import Feed
 from omnidetective.engine.process import WorkerDiedError, WorkerProcess
 from omnidetective.engine.wire import Finished, WorkerSetup
 from omnidetective.errors import OmnidetectiveError
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
 from omnidetective.records import InputRow
 
 _FRUITLESS_DEATHS: Final = 3
@@ -31,15 +32,19 @@ class LocalEngine:
         crashes: how many workers died.
     """
 
-    def __init__(self, setup: WorkerSetup, *, num_workers: int, concurrency: int, deadline_s: float) -> None:
+    def __init__(
+        self, setup: WorkerSetup, keeper: Bookkeeper, *, num_workers: int, concurrency: int, deadline_s: float
+    ) -> None:
         """
         Args:
             setup: what each worker is told.
+            keeper: gives leave for the model calls of all workers.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
         """
         self._setup = setup
+        self._keeper = keeper
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
@@ -66,7 +71,7 @@ class LocalEngine:
         while suspects or await feed.ready():
             if feed.stopped:
                 break
-            worker = WorkerProcess(self._setup)
+            worker = WorkerProcess(self._setup, self._keeper)
             try:
                 await worker.start()
                 await self._use(worker, feed, suspects, self._counting(deliver))

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from omnidetective.engine.logs import log_from_worker
+from omnidetective.engine.permit_desk import PermitDesk
+from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.wire import (
     Assignment,
     Finish,
@@ -27,6 +29,7 @@ from omnidetective.engine.wire import (
 )
 from omnidetective.engine.worker import MANAGED_SIGNALS, worker_main
 from omnidetective.errors import OmnidetectiveError, UserError
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
 from omnidetective.records import InputRow
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
@@ -56,7 +59,12 @@ class WorkerDiedError(Exception):
 class WorkerProcess:
     """One worker: started, given clips, and surely gone after :meth:`close`."""
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, keeper: Bookkeeper) -> None:
+        """
+        Args:
+            keeper: gives leave for the worker's model calls.
+        """
+        self._desk = PermitDesk(keeper, self._send)
         self._ours, self._theirs = socket.socketpair()
         self._process = _SPAWN.Process(target=worker_main, args=(self._theirs, setup), name="omnidetective-worker")
         self._writer: asyncio.StreamWriter | None = None
@@ -129,6 +137,11 @@ class WorkerProcess:
             if self._writer is not None:
                 self._writer.close()
             self._ours.close()
+            self._desk.close()
+
+    def _send(self, message: Message) -> None:
+        if self._writer is not None and self._how is None:
+            self._writer.write(pack(message))
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while (message := await receive(reader)) is not None:
@@ -140,6 +153,8 @@ class WorkerProcess:
                 answer = self._waiting.pop(message.id, None)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
+            case PermitTalk():
+                self._desk.heard(message)
             case LogLine():
                 log_from_worker(message)
             case Ready():
@@ -164,6 +179,7 @@ class WorkerProcess:
             _kill_group(self._process.pid)  # What it started dies with it, before its id can be given to others.
         self._process.join()
         self._how = _how_it_ended(self._process.exitcode)
+        self._desk.close()
         pending: list[asyncio.Future[Any]] = [self._ready, *self._waiting.values()]
         for answer in pending:
             if not answer.done():

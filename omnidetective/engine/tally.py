@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from omnidetective.engine.breaker import Stop
 from omnidetective.engine.feed import Batch
 from omnidetective.engine.wire import Finished
+from omnidetective.errors import BudgetReachedError
 from omnidetective.records import ModelUsage, Usage
 
 
@@ -24,6 +26,8 @@ class Tally:
         failed_before: clips that failed in an earlier run and were left alone.
         rows: rows read.
         faulty_rows: rows of them that cannot be used.
+        left_out: clips that were begun and left as not started, as the money was spent.
+        waiting: in words: how many model calls wait for leave, and what for; empty where none does.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -32,6 +36,8 @@ class Tally:
     failed_before: int = 0
     rows: int = 0
     faulty_rows: int = 0
+    left_out: int = 0
+    waiting: str = ""
     _total: ModelUsage = field(default_factory=ModelUsage)
     _by_model: dict[str, ModelUsage] = field(default_factory=dict)
 
@@ -74,13 +80,34 @@ class Tally:
 
     def finished(self, clip: Finished) -> None:
         """Count a clip."""
-        self.outcomes[clip.outcome] += 1
+        if clip.left_out:
+            self.left_out += 1
+        else:
+            self.outcomes[clip.outcome] += 1
         if clip.failure is not None:
             self.reasons[clip.failure.reason] += 1
         if clip.usage is not None:
             self._total = self._total + clip.usage
             for model, usage in clip.usage.by_model.items():
                 self._by_model[model] = self._by_model.get(model, ModelUsage()) + usage
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSummary:
+    """What became of the cap on the cost.
+
+    Attributes:
+        cap_usd: most that may be spent on the output, by all runs together.
+        spent_usd: by this run and those before it; calls of which nobody knows what they cost count with what was
+            reserved for them.
+        largest_usd: the largest sum that was reserved for one call: how exact the cap is.
+        reached: why the run was stopped; ``None`` where it was not.
+    """
+
+    cap_usd: Decimal
+    spent_usd: Decimal
+    largest_usd: Decimal
+    reached: BudgetReachedError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +127,9 @@ class RunSummary:
         seconds: wall time.
         crashes: worker processes that died.
         stopped: why it ended early, where every clip failed from a cause that people have to mend; otherwise ``None``.
-        not_started: clips that it did not begin for that reason; they are written nowhere, the same command does them.
+        budget: the cap on the cost and what is left of it; ``None`` where there is no cap.
+        not_started: clips that it did not begin or left out for these reasons; they are written nowhere, the same
+            command does them.
         interrupted: whether it was stopped before the end of the input; the same command goes on.
     """
 
@@ -116,6 +145,7 @@ class RunSummary:
     seconds: float
     crashes: int
     stopped: Stop | None
+    budget: BudgetSummary | None
     not_started: int
     interrupted: bool
 
@@ -131,7 +161,10 @@ class RunSummary:
 
     @property
     def exit_status(self) -> int:
-        """0: every clip has a record; 1: some have none, or were not started; 130: interrupted (DESIGN §4)."""
+        """0: every clip has a record; 1: some have none, or were not started; 3: stopped by the budget;
+        130: interrupted (DESIGN §4)."""
         if self.interrupted:
             return 130
+        if self.budget is not None and self.budget.reached is not None:
+            return 3
         return 1 if self.failed or self.failed_before else 0

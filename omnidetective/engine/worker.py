@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from omnidetective.engine.logs import current_clip, send_logs
+from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.wire import (
     Assignment,
     ClipPipeline,
@@ -28,7 +29,9 @@ from omnidetective.engine.wire import (
     pack,
     receive,
 )
-from omnidetective.errors import OmnidetectiveError, UserError
+from omnidetective.engine.worker_permits import WorkerPermits
+from omnidetective.errors import BudgetReachedError, OmnidetectiveError, UserError
+from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.records import CaptionRecord, FailureRecord, InputRow
 
 MANAGED_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -82,15 +85,19 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             loop.call_soon_threadsafe(send, line)
 
     send_logs(send_from_any_thread, setup.log_level)
+    permits = WorkerPermits(send, money_is_limited=setup.config.settings.limits.max_cost_usd is not None)
     try:
-        pipeline = setup.factory(setup.config, setup.base_dir)
+        pipeline = setup.factory(setup.config, setup.base_dir, permits)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told
         send(_start_failed(error))
         await writer.drain()
         return
     send(Ready())
     clips: set[asyncio.Task[None]] = set()
-    while isinstance(message := await receive(reader), Assignment):
+    while isinstance(message := await receive(reader), Assignment | PermitTalk):
+        if isinstance(message, PermitTalk):
+            permits.heard(message)
+            continue
         task = asyncio.create_task(_do(pipeline, message.row, setup.clip_timeout_s, send))
         clips.add(task)
         task.add_done_callback(clips.discard)
@@ -101,16 +108,22 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             await pipeline.aclose()
     except Exception:  # noqa: BLE001 - every clip is written; there is nothing left to lose
         _log.warning("the pipeline did not close cleanly", exc_info=True)
+    permits.tell_spent()
+    permits.flush()
     await asyncio.sleep(0)  # Lets log lines that other threads left reach the socket.
     await writer.drain()
 
 
 async def _do(pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None]) -> None:
     current_clip.set(row.id)
+    meter = Meter()
     try:
         async with asyncio.timeout(timeout_s) as limit:
-            result = await pipeline.process(row)
+            with usage_scope() as meter:
+                result = await pipeline.process(row)
         finished = _checked(result, row)
+    except BudgetReachedError:
+        finished = Finished.not_started(row, meter.usage())
     except TimeoutError:
         if limit.expired():
             finished = Finished.without_record(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omnidetective.config import Config
 from omnidetective.errors import ConfigError
+from omnidetective.llm.permits import Permits
 from omnidetective.records import (
     CaptionRecord,
     FailureDetail,
@@ -134,19 +135,19 @@ def failure_of(row: InputRow) -> FailureRecord:
     )
 
 
-def create(config: Config, base_dir: Path) -> RowDriven:
+def create(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     return RowDriven(base_dir)
 
 
-def refuse(config: Config, base_dir: Path) -> RowDriven:
+def refuse(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     raise ConfigError("no such stage: dance", hint="known: investigate")
 
 
-def broken(config: Config, base_dir: Path) -> RowDriven:
+def broken(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     raise KeyError("oops")
 
 
-def die_at_start(config: Config, base_dir: Path) -> RowDriven:
+def die_at_start(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     os._exit(7)
 
 
@@ -155,5 +156,5 @@ class _TellBaseDir(RowDriven):
         return record_of(row).model_copy(update={"caption": str(self.base_dir)})
 
 
-def tell_base_dir(config: Config, base_dir: Path) -> RowDriven:
+def tell_base_dir(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     return _TellBaseDir(base_dir)

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Self
 
 from omnidetective.errors import BudgetReachedError
 from omnidetective.llm.limits.books import Books, Complaint, Waiting
 from omnidetective.llm.permits import CallPlan, CallResult, Lane, Permit
+from omnidetective.settings import Settings
 
 PAUSES_TOLD_S: Final = 5.0
 """A lane that is closed for longer is told in the log."""
@@ -55,6 +56,20 @@ class Bookkeeper:
         self._when_refused: list[Callable[[BudgetReachedError], None]] = []
         self._when_held: list[Callable[[Lane], None]] = []
         self._held: set[Lane] = set()
+
+    @classmethod
+    def of(cls, settings: Settings, *, spent_usd: Decimal = Decimal(0)) -> Self:
+        """Who keeps the limits and the cap of a configuration.
+
+        Args:
+            spent_usd: what earlier runs have spent of the cap.
+        """
+        return cls(
+            cap_usd=settings.limits.max_cost_usd,
+            spent_usd=spent_usd,
+            first_pause_s=settings.retry.first_wait_s,
+            longest_pause_s=settings.retry.max_wait_s,
+        )
 
     @property
     def cap_usd(self) -> Decimal | None:

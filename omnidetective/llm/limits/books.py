@@ -198,3 +198,21 @@ class Books:
         self._tickets += 1
         call = self._calls[self._tickets] = Call(self._tickets, lane, tokens, cost_usd)
         return call
+
+
+_WHY: Final[dict[Why, str]] = {
+    "requests": "requests a minute",
+    "tokens": "tokens a minute",
+    "concurrency": "calls in flight",
+    "paused": "a rest that the provider asked for",
+    "money": "money that calls in flight have reserved",
+}
+
+
+def in_words(waiting: Sequence[Waiting]) -> str:
+    """Who waits, for people: ``12 calls of openai:gpt-4.1 wait for requests a minute``; empty where nobody does."""
+    return "; ".join(
+        f"{w.calls:,} {'calls' if w.calls > 1 else 'call'} of {w.lane.model} wait{'' if w.calls > 1 else 's'} for "
+        f"{_WHY[w.why]}" + ("" if w.for_s is None or w.for_s < 1 else f", {w.for_s:.0f} s")
+        for w in waiting
+    )

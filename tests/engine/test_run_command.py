@@ -14,7 +14,7 @@ import termios
 from decimal import Decimal
 
 import pytest
-from engine.harness import TESTS, Folder, Start
+from engine.harness import SEARCH_PATH, Folder, Start
 
 from omnidetective.cli.main import main
 from omnidetective.engine.progress import Bar, Lines, Silent, money, progress_for
@@ -123,7 +123,7 @@ def test_progress_on_a_terminal(folder: Folder) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "engine.driver", "run", "--input", "in.jsonl", "--output", "out.jsonl"],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
         stderr=terminal,
         stdout=subprocess.PIPE,
     )

@@ -22,11 +22,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from omnidetective.errors import ConfigError
 from omnidetective.resources import resource_root
-from omnidetective.settings import Section, Settings
+from omnidetective.settings import ModelLimits, Section, Settings
 
 ENV_PREFIX = "OMNIDETECTIVE_"
 _ENV_NOT_SETTINGS = frozenset({"OMNIDETECTIVE_CACHE", "OMNIDETECTIVE_CONFIG"})
 _DEFAULT_FILE = "omnidetective.yaml"
+_GLOBS = "limits.models."
+_DOT = "\0"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,6 +62,8 @@ class ModelSpec(Section):
     """What the model can take and give, where configs/capabilities.yaml does not know."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Extra fields of every request to it (temperature, reasoning_effort, …)."""
+    limits: ModelLimits = ModelLimits()
+    """What the provider allows; `limits.models` of the settings is stronger."""
     replies: Path | None = None
     """For `scripted`: a JSONL file of recorded replies."""
 
@@ -142,13 +146,16 @@ class Config:
 
     @property
     def sha(self) -> str:
-        """Fingerprint of everything that can change a record: not of how many work on it."""
-        settings = self.settings.model_dump(
-            mode="json", exclude={"num_workers", "concurrency", "workers", "cache", "telemetry"}
+        """Fingerprint of everything that can change a record: not of how many work on it, how fast, for what price."""
+        aside: dict[str, Any] = dict.fromkeys(
+            ("num_workers", "concurrency", "workers", "cache", "telemetry", "prices"), True
         )
+        aside["limits"] = {"max_cost_usd", "models"}
         whole = {
-            "settings": settings,
-            "models": self.model_set.model_dump(mode="json", exclude={"settings"}),  # Those are merged above.
+            "settings": self.settings.model_dump(mode="json", exclude=aside),
+            "models": self.model_set.model_dump(
+                mode="json", exclude={"settings": True, "models": {"__all__": {"limits"}}}
+            ),
             "workflow": self.workflow.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
@@ -209,9 +216,10 @@ def load_config(
     for source, flat in [*built_in, *user]:
         for key, value in flat.items():
             _put(merged, key.split("."), value, source)
-            for old in [k for k in sources if k.startswith(f"{key}.")]:
+            shown = key.replace(_DOT, ".")
+            for old in [k for k in sources if k.startswith(f"{shown}.")]:
                 del sources[old]
-            sources[key] = source
+            sources[shown] = source
     return Config(_validate(Settings, merged, sources), model_set, workflow, sources)
 
 
@@ -283,7 +291,7 @@ def _yaml_value(text: str, where: str) -> Any:
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        dotted = f"{prefix}{key}"
+        dotted = _with_whole_globs(f"{prefix}{key}", prefix)
         if isinstance(value, Mapping) and value:
             flat.update(_flatten(value, f"{dotted}."))
         else:
@@ -291,7 +299,18 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _with_whole_globs(dotted: str, prefix: str) -> str:
+    """A dotted key in which the names of models are one part each, whatever dots they have: ``openai:gpt-4.1``."""
+    if prefix == _GLOBS:
+        return _GLOBS + dotted.removeprefix(_GLOBS).replace(".", _DOT)
+    if not prefix and dotted.startswith(_GLOBS):
+        glob, _, field = dotted.removeprefix(_GLOBS).rpartition(".")
+        return f"{_GLOBS}{glob.replace('.', _DOT)}.{field}"
+    return dotted
+
+
 def _put(tree: dict[str, Any], path: list[str], value: Any, source: str) -> None:
+    path = [key.replace(_DOT, ".") for key in path]
     for depth, key in enumerate(path[:-1], start=1):
         branch = tree.setdefault(key, {})
         if not isinstance(branch, dict):

@@ -195,6 +195,7 @@ class ProviderError(OmnidetectiveError):
         status: HTTP status, when there was one.
         retry_after_s: how long the provider asked to wait, when it did.
         attempts: how many times the call was made before giving up (filled in by the retry layer).
+        sent: whether the request may have reached the provider; where it did not, it cost nothing.
     """
 
     outcome: ClassVar[FailureOutcome] = "provider_error"
@@ -209,11 +210,13 @@ class ProviderError(OmnidetectiveError):
         retryable: bool | None = None,
         status: int | None = None,
         retry_after_s: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(message, reason=reason, hint=hint, retryable=retryable)
         self.status = status
         self.retry_after_s = retry_after_s
         self.attempts = 1
+        self.sent = sent
 
 
 class AuthError(ProviderError):

@@ -9,6 +9,7 @@ The public library API, and what the command line uses::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -25,13 +26,18 @@ from omnidetective.config import Config
 from omnidetective.errors import (
     ClipTimeoutError,
     ConfigError,
+    ObserverUnavailableError,
     OmnidetectiveError,
     ProviderError,
     StageTimeoutError,
 )
 from omnidetective.lines import failure, record
+from omnidetective.llm.admission import left_out_when_refused
 from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.llm.permits import Permits
+from omnidetective.llm.prices import prices_with
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.media.intake import open_clip
 from omnidetective.observers.base import ObserverContext
@@ -89,25 +95,35 @@ class Pipeline:
         self._prepared = False
 
     @classmethod
-    def from_config(cls, config: Config, *, base_dir: Path | None = None) -> Pipeline:
+    def from_config(cls, config: Config, *, base_dir: Path | None = None, permits: Permits | None = None) -> Pipeline:
         """Set up cast, tool box and stages.
 
         Args:
             config: as :func:`~omnidetective.config.load_config` gives it.
             base_dir: folder that relative paths in rows start from: the input file's; by default the working directory.
+            permits: who gives leave for calls; by default the pipeline keeps the limits and the cap by itself.
 
         Raises:
-            ConfigError: an unknown stage or observer, stages in an impossible order, or a role that the workflow needs
-                and nobody can play.
+            ConfigError: an unknown stage or observer, stages in an impossible order, a role that the workflow needs
+                and nobody can play, or a cap on the cost and a model whose price is not known.
             PromptError: a broken prompt file.
         """
         settings = config.settings
         plan = StagePlan.of(config.workflow, STAGES)
         prompts = PromptLibrary(settings.prompts)
-        cast = Cast(config.model_set, settings.retry, cache=_cache(settings.cache))
+        cast = Cast(
+            config.model_set,
+            settings.retry,
+            cache=_cache(settings.cache),
+            permits=permits or Bookkeeper.of(settings),
+            limits=settings.limits,
+            prices=prices_with(settings.prices),
+        )
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         for role in plan.roles(settings):
             _require(cast, role, config)
+        if settings.limits.max_cost_usd is not None:
+            _require_prices(cast, toolbox, config)
         context = StageContext(
             settings=settings,
             model_set=config.model_set,
@@ -153,13 +169,17 @@ class Pipeline:
         """
         if not isinstance(row, InputRow):
             row = parse_row(row)
-        with self._told(row) as step, usage_scope() as meter:
+        with self._told(row) as step, left_out_when_refused(), usage_scope() as meter:
             record = await self._caption(row, self._new_run(), meter)
             _tell(step, record)
             return record
 
     async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
-        """Caption one clip; a failure is returned, never raised."""
+        """Caption one clip; a failure is returned, never raised.
+
+        Raises:
+            BudgetReachedError: the run's money is spent; nothing is known of the clip.
+        """
         with self._told(row) as step:
             result = await self._process(row)
             _tell(step, result)
@@ -167,7 +187,7 @@ class Pipeline:
 
     async def _process(self, row: InputRow) -> CaptionRecord | FailureRecord:
         run = self._new_run()
-        with usage_scope() as meter:
+        with left_out_when_refused(), usage_scope() as meter:
             try:
                 return await self._caption(row, run, meter)
             except OmnidetectiveError as error:
@@ -279,6 +299,24 @@ def _tell(step: Step, result: CaptionRecord | FailureRecord) -> None:
 def _cache(settings: CacheSettings) -> ResponseCache | None:
     """Where answers are kept; without a file nobody keeps any."""
     return ResponseCache(settings.path) if settings.enabled and settings.path is not None else None
+
+
+def _require_prices(cast: Cast, toolbox: ToolBox, config: Config) -> None:
+    """Refuse a cap that could not hold, before anything is paid for."""
+    off = {name for name, why in toolbox.unavailable.items() if why.reason == "disabled"}
+    unasked = {row.spec.role or row.name for row in toolbox.listings if row.spec is not None and row.name in off}
+    unpriced: dict[str, list[str]] = {}
+    for role in (role for role in config.model_set.roles if role not in unasked):
+        with contextlib.suppress(ObserverUnavailableError):  # Who cannot be asked costs nothing.
+            if (model := cast.unpriced(role)) is not None:
+                unpriced.setdefault(model, []).append(role)
+    if unpriced:
+        told = "; ".join(f"{model} ({', '.join(roles)})" for model, roles in unpriced.items())
+        raise ConfigError(
+            f"the cap of ${config.settings.limits.max_cost_usd} cannot hold, as the price is not known of {told}",
+            hint="give it in a YAML file, --set prices=FILE (0 for a model of your own), name another model for the "
+            "role, or leave the cap out: tokens are counted anyway",
+        )
 
 
 def _require(cast: Cast, role: str, config: Config) -> None:

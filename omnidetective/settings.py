@@ -5,6 +5,7 @@ The descriptions are the user's documentation: ``docs/reference/settings.md`` is
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -231,6 +232,17 @@ class GateSettings(Section):
     """How often a rejected clip is sent through again, with the reasons as hints."""
 
 
+class ModelLimits(Section):
+    """What a provider allows on one key for one model."""
+
+    requests_per_minute: Count | None = None
+    """Most calls a minute. They are spread evenly: at most two seconds' worth of them go at once."""
+    tokens_per_minute: Count | None = None
+    """Most tokens a minute, of prompts and answers. Estimated before a call, corrected by what is reported after it."""
+    concurrency: Count | None = None
+    """Most calls at once."""
+
+
 class LimitSettings(Section):
     """Limits of a clip and of a run."""
 
@@ -245,6 +257,15 @@ class LimitSettings(Section):
     breaker: Annotated[int, Field(ge=0)] = 3
     """Stop the run after so many clips in a row that fail since a key is refused, a quota is used up or a model is not
     there, with no record in between; 0: go on whatever happens."""
+    max_cost_usd: Annotated[Decimal, Field(gt=0)] | None = None
+    """Most US dollars that all runs on an output spend together (`--max-cost`). Before each call the most that it may
+    cost is reserved; a call that does not fit is not made, its clip is left as not started, and the run ends with exit
+    status 3. Every model that may be asked needs a known price: see `prices`. No cap by default."""
+    models: dict[str, ModelLimits] = Field(default_factory=dict)
+    """What providers allow, by globs on `provider:model`; of several that fit, the last one that says something holds,
+    and all are stronger than `limits` in a model set. They hold for all workers of a run together. Without limits, and
+    beside them, 429 answers are heeded: the whole run rests as long as is asked, and goes on with fewer calls at once.
+    `--set 'limits.models.openai:gpt-4.1*.requests_per_minute=500'`."""
 
 
 class WorkerSettings(Section):
@@ -279,6 +300,9 @@ class Settings(Section):
     """Name of a model set in configs/models, or a YAML file."""
     prompts: Path | None = None
     """Folder whose prompt files replace the built-in ones of the same name."""
+    prices: Path | None = None
+    """YAML file of prices in the form of configs/prices.yaml, for contracts, resellers and models of your own. Its rows
+    are stronger than the built-in ones; a model that costs nothing has prices of 0."""
     num_workers: Count = 1
     """Worker processes."""
     concurrency: Count = 4

@@ -71,7 +71,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: errors that the user can mend are one line, and exit with 2."""
-    from omnidetective.errors import OmnidetectiveError, UserError
+    from omnidetective.errors import BudgetReachedError, OmnidetectiveError, UserError
 
     try:
         cli(standalone_mode=False)
@@ -92,7 +92,7 @@ def main() -> None:
         sys.exit(2)
     except OmnidetectiveError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(3 if isinstance(error, BudgetReachedError) else 1)
 
 
 if __name__ == "__main__":

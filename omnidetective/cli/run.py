@@ -14,7 +14,7 @@ from omnidetective.cli.options import config_options, read_config
 
 if TYPE_CHECKING:
     from omnidetective.config import Config
-    from omnidetective.engine.tally import RunSummary
+    from omnidetective.engine.tally import BudgetSummary, RunSummary
 
 _FILE = click.Path(path_type=Path)
 
@@ -51,6 +51,11 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--no-resume", is_flag=True, help="Begin a new output. One that is there is renamed (out.bak1.jsonl), never lost."
 )
+@click.option(
+    "--max-cost",
+    metavar="USD",
+    help="Stop before more US dollars are spent on this output, by all runs together. With a higher one, it goes on.",
+)
 @click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
@@ -67,6 +72,7 @@ def run(
     shard: str | None,
     limit: int | None,
     no_resume: bool,
+    max_cost: str | None,
     retry_failed: bool,
     no_trajectory: bool,
     log_file: Path | None,
@@ -79,7 +85,7 @@ def run(
 
     \b
     Exit status: 0 every clip has a record · 1 some failed (they are listed)
-                 2 bad usage or configuration · 130 interrupted
+                 2 bad usage or configuration · 3 stopped by --max-cost · 130 interrupted
     """
     import asyncio
 
@@ -88,6 +94,7 @@ def run(
     from omnidetective.engine.run import run_batch
     from omnidetective.engine.source import WHOLE, Shard
 
+    options["limits.max_cost_usd"] = max_cost
     config = read_config(
         num_workers=num_workers, concurrency=concurrency, trajectory=False if no_trajectory else None, **options
     )
@@ -180,8 +187,32 @@ def _report(summary: RunSummary, context: click.Context, *, quiet: bool) -> None
             )
         if summary.failed + summary.failed_before > summary.faulty_rows and not summary.interrupted:
             click.echo(f"try them again: {_this_command(context, '--retry-failed')}", err=True)
+    if summary.budget is not None:
+        _report_budget(summary.budget, summary.not_started, context, quiet=quiet)
     if summary.interrupted:
         click.echo(f"interrupted; to go on: {_this_command(context)}", err=True)
+
+
+def _report_budget(budget: BudgetSummary, not_started: int, context: click.Context, *, quiet: bool) -> None:
+    """How far the money went; where it ended the run, the command that goes on."""
+    from omnidetective.engine.moment import money
+    from omnidetective.errors import BudgetReachedError
+
+    spent = (
+        f"spent {money(budget.spent_usd)} of {money(budget.cap_usd)}; the most that was reserved for one call: "
+        f"{money(budget.largest_usd)}"
+    )
+    if budget.reached is None:
+        if not quiet:
+            click.echo(spent, err=True)
+        return
+    left = f"{not_started:,} clips were" if not_started != 1 else "1 clip was"
+    click.echo(f"stopped by the budget: {budget.reached.message}. {left} not started. {spent}", err=True)
+    if budget.reached.reason == BudgetReachedError.default_reason:
+        higher = (2 * budget.cap_usd).normalize()
+        click.echo(f"to go on with a higher cap: {_this_command(context, '--max-cost', f'{higher:f}')}", err=True)
+    else:
+        click.echo(budget.reached.hint, err=True)
 
 
 def _this_command(context: click.Context, *extra: str) -> str:

@@ -27,6 +27,7 @@ from omnidetective.engine.scratch import scratch_folder, sweep
 from omnidetective.engine.seat import Seat, Terms
 from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import ConfigError, OmnidetectiveError
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
 
 _FRUITLESS_DEATHS: Final = 3
 _log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class LocalEngine:
     def __init__(
         self,
         setup: WorkerSetup,
+        keeper: Bookkeeper,
         *,
         num_workers: int,
         concurrency: int,
@@ -51,6 +53,7 @@ class LocalEngine:
         """
         Args:
             setup: what each worker is told; where it keeps temporary files and who runs its models is added here.
+            keeper: gives leave for the model calls of all workers.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
@@ -59,6 +62,7 @@ class LocalEngine:
         self._setup = setup
         self._workers = setup.config.settings.workers
         self._spending = spending
+        self._keeper = keeper
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
@@ -105,7 +109,7 @@ class LocalEngine:
             WorkerDiedError: it died before it was ready.
         """
         folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self._setup.scratch))
-        worker = WorkerProcess(replace(self._setup, scratch=folder), self._spending)
+        worker = WorkerProcess(replace(self._setup, scratch=folder), self._keeper, self._spending)
         self._folders[worker] = folder
         try:
             await worker.start()

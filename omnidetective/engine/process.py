@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from omnidetective.engine.logs import log_from_worker
+from omnidetective.engine.permit_desk import PermitDesk
+from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.starter import SPAWN, reap_process, start_process
 from omnidetective.engine.wire import (
     Assignment,
@@ -28,6 +30,7 @@ from omnidetective.engine.wire import (
 )
 from omnidetective.engine.worker import worker_main
 from omnidetective.errors import OmnidetectiveError, UserError
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
 from omnidetective.records import InputRow
 
 _START_S: Final = 300.0
@@ -58,13 +61,15 @@ class WorkerDiedError(Exception):
 class WorkerProcess:
     """One worker: started, given clips, and surely gone after :meth:`close`."""
 
-    def __init__(self, setup: WorkerSetup, spending: Callable[[Spending], None]) -> None:
+    def __init__(self, setup: WorkerSetup, keeper: Bookkeeper, spending: Callable[[Spending], None]) -> None:
         """
         Args:
             setup: what it is told.
+            keeper: gives leave for its model calls.
             spending: told what its clips in flight have spent, as it happens.
         """
         self._spending = spending
+        self._desk = PermitDesk(keeper, self._send)
         self._ours, self._theirs = socket.socketpair()
         self._process = SPAWN.Process(target=worker_main, args=(self._theirs, setup), name="omnidetective-worker")
         self._writer: asyncio.StreamWriter | None = None
@@ -152,6 +157,11 @@ class WorkerProcess:
             if self._writer is not None:
                 self._writer.close()
             self._ours.close()
+            self._desk.close()
+
+    def _send(self, message: Message) -> None:
+        if self._writer is not None and self._how is None:
+            self._writer.write(pack(message))
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while (message := await receive(reader)) is not None:
@@ -165,6 +175,8 @@ class WorkerProcess:
                     answer.set_result(message)
             case Spending():
                 self._spending(message)
+            case PermitTalk():
+                self._desk.heard(message)
             case LogLine():
                 log_from_worker(message)
             case Ready():
@@ -189,6 +201,7 @@ class WorkerProcess:
         if self._process.pid is not None:
             _kill_group(self._process.pid)  # What it started dies with it, before its id can be given to others.
         self._how = _how_it_ended(await reap_process(self._process))
+        self._desk.close()
         pending: list[asyncio.Future[Any]] = [self._ready, *self._waiting.values()]
         for answer in pending:
             if not answer.done():

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +24,13 @@ from omnidetective.engine.moment import Moment
 from omnidetective.engine.pace import Pace
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
-from omnidetective.engine.tally import RunSummary, Tally
+from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS
 from omnidetective.errors import ConfigError, UserError
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.llm.limits.books import in_words
+from omnidetective.llm.permits import Permits
 from omnidetective.records import FailureDetail
 
 GRACE_S: Final = 30.0
@@ -37,11 +41,11 @@ _FAILURES_SHOWN: Final = 20
 _log = logging.getLogger(__name__)
 
 
-def default_pipeline(config: Config, base_dir: Path) -> ClipPipeline:
+def default_pipeline(config: Config, base_dir: Path, permits: Permits) -> ClipPipeline:
     """The pipeline that the configuration describes."""
     from omnidetective.pipeline import Pipeline
 
-    return Pipeline.from_config(config, base_dir=base_dir)
+    return Pipeline.from_config(config, base_dir=base_dir, permits=permits)
 
 
 async def run_batch(
@@ -63,6 +67,9 @@ async def run_batch(
     ``<output stem>.failures.jsonl``. Called again, it goes on: clips with a record are not done again, nor are clips
     that failed, unless ``retry_failed``. Run from the main thread, the first SIGINT or SIGTERM lets the clips in flight
     finish and begins no others, the second one stops at once.
+
+    With ``limits.max_cost_usd``, the first call that may not fit any more ends the run: no other clips are begun, those
+    in flight go on until their next call, and are left as not started.
 
     When ``limits.breaker`` clips in a row fail since a key is refused, a quota is used up or a model is not there, no
     others are begun, those in flight finish, and one error in the log says so; clips that were not begun are written
@@ -102,7 +109,8 @@ async def run_batch(
             for note in ledger.notes:
                 _log.warning("%s", note)
             breaker = Breaker(config.settings.limits.breaker)
-            run = _Run(ledger, progress, shard, breaker, interrupt)
+            keeper = Bookkeeper.of(config.settings, spent_usd=Decimal(0))
+            run = _Run(ledger, progress, shard, breaker, keeper, interrupt)
             feed = Feed(
                 batches(
                     read_rows(input_path, shard=shard),
@@ -113,6 +121,7 @@ async def run_batch(
                 run.note,
             )
             clip_timeout_s = config.settings.limits.clip_timeout_s
+            keeper.when_refused(lambda _: feed.stop())
             engine = LocalEngine(
                 WorkerSetup(
                     config=config,
@@ -122,6 +131,7 @@ async def run_batch(
                     log_level=logging.getLogger(PACKAGE).getEffectiveLevel(),
                     parent_pid=os.getpid(),
                 ),
+                keeper,
                 num_workers=config.settings.num_workers,
                 concurrency=config.settings.concurrency,
                 deadline_s=clip_timeout_s + 2 * grace_s,
@@ -139,8 +149,8 @@ async def run_batch(
                 async with asyncio.TaskGroup() as group:
                     heartbeat = group.create_task(run.heartbeat(input_path, feed, limit=limit))
                     await engine.run(feed, deliver)
-                    if breaker.stop is not None:
-                        not_started = await feed.count_rest()
+                    if breaker.stop is not None or keeper.reached is not None:
+                        not_started = await feed.count_rest() + run.tally.left_out
                     heartbeat.cancel()
             except asyncio.CancelledError:
                 if not interrupt.absorb():
@@ -167,6 +177,7 @@ async def run_batch(
         seconds=time.monotonic() - started,
         crashes=engine.crashes,
         stopped=breaker.stop,
+        budget=_budget(keeper),
         not_started=not_started,
         interrupted=interrupt.forced or (interrupt.asked > 0 and not feed.exhausted),
     )
@@ -186,7 +197,13 @@ class _Run:
     """What the parts of a run tell each other."""
 
     def __init__(
-        self, ledger: Ledger, progress: Progress, shard: Shard, breaker: Breaker, interrupt: _Interrupt
+        self,
+        ledger: Ledger,
+        progress: Progress,
+        shard: Shard,
+        breaker: Breaker,
+        keeper: Bookkeeper,
+        interrupt: _Interrupt,
     ) -> None:
         self.tally = Tally()
         self._ledger = ledger
@@ -194,6 +211,7 @@ class _Run:
         self._shard = shard
         self._breaker = breaker
         self._interrupt = interrupt
+        self._keeper = keeper
         self._faults: set[RowFault] = set()
         self._last_line = 0
         self._pace = Pace()
@@ -210,6 +228,9 @@ class _Run:
 
     def deliver(self, clip: Finished) -> None:
         """A clip is done."""
+        if clip.left_out:
+            self.tally.finished(clip)
+            return
         if clip.failure is None:
             self._ledger.add_record(clip.id, clip.line)
         else:
@@ -257,6 +278,8 @@ class _Run:
                 skipped=tally.skipped,
                 in_flight=in_flight,
                 spent=spent,
+                cap_usd=self._keeper.cap_usd,
+                waiting=in_words(self._keeper.waiting()),
                 stopping=self._stopping(in_flight) if feed.stopped else "",
                 clips_per_s=self._pace.clips_per_s,
                 calls_per_s=self._pace.calls_per_s,
@@ -339,6 +362,12 @@ def _interruptible() -> Iterator[_Interrupt]:
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+
+
+def _budget(keeper: Bookkeeper) -> BudgetSummary | None:
+    if keeper.cap_usd is None:
+        return None
+    return BudgetSummary(keeper.cap_usd, keeper.spent_usd, keeper.largest_usd, keeper.reached)
 
 
 def _check_apart(input_path: Path, output_path: Path) -> None:

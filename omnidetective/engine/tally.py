@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from omnidetective.engine.breaker import Stop
 from omnidetective.engine.feed import Batch
 from omnidetective.engine.wire import Finished, Spending
+from omnidetective.errors import BudgetReachedError
 from omnidetective.records import ModelUsage, Usage
 
 
@@ -25,6 +27,7 @@ class Tally:
         rows: rows read.
         faulty_rows: rows of them that cannot be used.
         ended: clips that workers were given and that are done, with a record or without.
+        left_out: clips that were begun and left as not started, as the money was spent.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -34,6 +37,7 @@ class Tally:
     rows: int = 0
     faulty_rows: int = 0
     ended: int = 0
+    left_out: int = 0
     _total: ModelUsage = field(default_factory=ModelUsage)
     _in_flight: dict[str, ModelUsage] = field(default_factory=dict)
     _by_model: dict[str, ModelUsage] = field(default_factory=dict)
@@ -85,7 +89,10 @@ class Tally:
         self._begun_again(clip.id, clip.usage or ModelUsage())
         self._in_flight.pop(clip.id, None)
         self.ended += 1
-        self.outcomes[clip.outcome] += 1
+        if clip.left_out:
+            self.left_out += 1
+        else:
+            self.outcomes[clip.outcome] += 1
         if clip.failure is not None:
             self.reasons[clip.failure.reason] += 1
         if clip.usage is not None:
@@ -99,6 +106,24 @@ class Tally:
         if before is not None and usage.calls < before.calls:
             self._total = self._total + before
             del self._in_flight[clip_id]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSummary:
+    """What became of the cap on the cost.
+
+    Attributes:
+        cap_usd: most that may be spent on the output, by all runs together.
+        spent_usd: by this run and those before it; calls of which nobody knows what they cost count with what was
+            reserved for them.
+        largest_usd: the largest sum that was reserved for one call: how exact the cap is.
+        reached: why the run was stopped; ``None`` where it was not.
+    """
+
+    cap_usd: Decimal
+    spent_usd: Decimal
+    largest_usd: Decimal
+    reached: BudgetReachedError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +143,9 @@ class RunSummary:
         seconds: wall time.
         crashes: worker processes that died.
         stopped: why it ended early, where every clip failed from a cause that people have to mend; otherwise ``None``.
-        not_started: clips that it did not begin for that reason; they are written nowhere, the same command does them.
+        budget: the cap on the cost and what is left of it; ``None`` where there is no cap.
+        not_started: clips that it did not begin or left out for these reasons; they are written nowhere, the same
+            command does them.
         interrupted: whether it was stopped before the end of the input; the same command goes on.
     """
 
@@ -134,6 +161,7 @@ class RunSummary:
     seconds: float
     crashes: int
     stopped: Stop | None
+    budget: BudgetSummary | None
     not_started: int
     interrupted: bool
 
@@ -149,7 +177,10 @@ class RunSummary:
 
     @property
     def exit_status(self) -> int:
-        """0: every clip has a record; 1: some have none, or were not started; 130: interrupted (DESIGN §4)."""
+        """0: every clip has a record; 1: some have none, or were not started; 3: stopped by the budget;
+        130: interrupted (DESIGN §4)."""
         if self.interrupted:
             return 130
+        if self.budget is not None and self.budget.reached is not None:
+            return 3
         return 1 if self.failed or self.failed_before else 0

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from omnidetective.config import Config
-from omnidetective.errors import FailureOutcome
+from omnidetective.engine.permit_talk import PermitTalk
+from omnidetective.errors import BudgetReachedError, FailureOutcome
+from omnidetective.llm.permits import Permits
 from omnidetective.records import CaptionRecord, FailureDetail, FailureRecord, InputRow, ModelUsage, Outcome, Usage
 
 _LENGTH: Final = struct.Struct(">Q")
@@ -29,8 +31,8 @@ class ClipPipeline(Protocol):
     async def aclose(self) -> None: ...
 
 
-PipelineFactory = Callable[[Config, Path], ClipPipeline]
-"""Makes a worker's pipeline from the configuration and the input file's folder.
+PipelineFactory = Callable[[Config, Path, Permits], ClipPipeline]
+"""Makes a worker's pipeline from the configuration, the input file's folder, and who gives leave for model calls.
 
 It crosses to the worker by name, so it is a function at the top of a module.
 """
@@ -106,7 +108,7 @@ class Spending:
 class Finished:
     """From the worker: a clip's line as it is to be written, with what the parent counts.
 
-    ``failure`` is ``None`` for a record.
+    ``failure`` is ``None`` for a record. A clip that is ``left_out`` was refused money: nothing is to be written.
     """
 
     id: str
@@ -114,6 +116,12 @@ class Finished:
     line: bytes
     usage: Usage | None
     failure: FailureDetail | None
+    left_out: bool = False
+
+    @classmethod
+    def not_started(cls, row: InputRow, usage: Usage) -> Self:
+        """A clip that is left for the next run; ``usage`` is what was spent on it."""
+        return cls(row.id, BudgetReachedError.outcome, b"", usage, None, left_out=True)
 
     @classmethod
     def of(cls, result: CaptionRecord | FailureRecord) -> Self:
@@ -159,7 +167,7 @@ class Finished:
         )
 
 
-Message = Assignment | Finish | Ready | StartFailed | LogLine | Spending | Finished
+Message = Assignment | Finish | Ready | StartFailed | LogLine | Spending | Finished | PermitTalk
 
 
 def pack(message: Message) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from omnidetective.engine.logs import current_clip, send_logs
+from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.spending import SpendingReport
 from omnidetective.engine.wire import (
     Assignment,
@@ -30,7 +31,8 @@ from omnidetective.engine.wire import (
     pack,
     receive,
 )
-from omnidetective.errors import OmnidetectiveError, UserError
+from omnidetective.engine.worker_permits import WorkerPermits
+from omnidetective.errors import BudgetReachedError, OmnidetectiveError, UserError
 from omnidetective.llm.usage import Meter
 from omnidetective.records import CaptionRecord, FailureRecord, InputRow, Usage
 
@@ -92,8 +94,9 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             loop.call_soon_threadsafe(send, line)
 
     send_logs(send_from_any_thread, setup.log_level)
+    permits = WorkerPermits(send, money_is_limited=setup.config.settings.limits.max_cost_usd is not None)
     try:
-        pipeline = setup.factory(setup.config, setup.base_dir)
+        pipeline = setup.factory(setup.config, setup.base_dir, permits)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told
         send(_start_failed(error))
         await writer.drain()
@@ -107,7 +110,10 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             await _do(pipeline, row, setup.clip_timeout_s, send, meter)
 
     clips: set[asyncio.Task[None]] = set()
-    while isinstance(message := await receive(reader), Assignment):
+    while isinstance(message := await receive(reader), Assignment | PermitTalk):
+        if isinstance(message, PermitTalk):
+            permits.heard(message)
+            continue
         task = asyncio.create_task(do(message.row))
         clips.add(task)
         task.add_done_callback(clips.discard)
@@ -119,6 +125,8 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             await pipeline.aclose()
     except Exception:  # noqa: BLE001 - every clip is written; there is nothing left to lose
         _log.warning("the pipeline did not close cleanly", exc_info=True)
+    permits.tell_spent()
+    permits.flush()
     await asyncio.sleep(0)  # Lets log lines that other threads left reach the socket.
     await writer.drain()
 
@@ -131,6 +139,8 @@ async def _do(
         async with asyncio.timeout(timeout_s) as limit:
             result = await pipeline.process(row)
         finished = _checked(result, row)
+    except BudgetReachedError:
+        finished = Finished.not_started(row, meter.usage())
     except TimeoutError:
         if limit.expired():
             finished = Finished.without_record(

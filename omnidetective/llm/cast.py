@@ -16,10 +16,12 @@ from omnidetective.llm.cached import CachedChat, CachedTranscriber
 from omnidetective.llm.capabilities import built_in_capabilities
 from omnidetective.llm.endpoint import Endpoint, provider_name, resolve_endpoint, resolve_model
 from omnidetective.llm.for_role import ChatForRole, TranscriberForRole
+from omnidetective.llm.lanes import ModelLanes
 from omnidetective.llm.metered import Metered
-from omnidetective.llm.prices import Price, built_in_prices
+from omnidetective.llm.permits import Permits
+from omnidetective.llm.prices import PriceTable, built_in_prices
 from omnidetective.llm.retry import Retried
-from omnidetective.settings import RetrySettings
+from omnidetective.settings import LimitSettings, RetrySettings
 
 if TYPE_CHECKING:
     from omnidetective.llm.openai_chat import OpenAIChat
@@ -51,6 +53,9 @@ class Cast:
 
     Args:
         cache: keeps answers of models that cost something; the cast closes it.
+        permits: gives leave for each call of a model that is not in this process; ``None``: nobody is asked.
+        limits: what the user knows of the models' limits, and the cap on the cost.
+        prices: by default the built-in ones.
         environ: the environment, for tests.
     """
 
@@ -60,9 +65,15 @@ class Cast:
         retry: RetrySettings,
         *,
         cache: ResponseCache | None = None,
+        permits: Permits | None = None,
+        limits: LimitSettings | None = None,
+        prices: PriceTable | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._cache = cache
+        self._permits = permits
+        self._limits = limits or LimitSettings()
+        self._prices = prices or built_in_prices()
         self._model_set = model_set
         self._retry = retry
         self._environ = os.environ if environ is None else environ
@@ -127,6 +138,19 @@ class Cast:
                 with contextlib.suppress(OmnidetectiveError):
                     self.chat(role)
                     await self._nameless[key].discover()
+
+    def unpriced(self, role: str) -> str | None:
+        """The model of a role whose price is not known, as ``provider:model at host``; ``None`` where it is known.
+
+        Raises:
+            ObserverUnavailableError: nobody plays it, or its key or address is missing.
+        """
+        key, spec = self._spec(role, embedded=True)
+        if spec.provider in ("embedded", "scripted"):
+            return None
+        host = resolve_endpoint(spec, self._environ).host
+        name = self._name(key)
+        return None if self._prices.find(name, host=host) is not None else f"{name} at {host}"
 
     async def probe(self, role: str) -> Probe:
         """Looks at a role's model without spending anything: the server's list of models, where it has one."""
@@ -216,17 +240,33 @@ class Cast:
             name=name,
             capabilities=capabilities,
             retry=self._retry,
-            price_of=lambda model: _price(model, endpoint.host),
+            price_of=lambda model: self._prices.find(model, host=endpoint.host),
+            lanes=self._lanes(spec, endpoint),
             parameters=spec.parameters,
         )
 
     def _wrap(self, model: ChatModel, spec: ModelSpec) -> ChatModel:
         remote = spec.provider in ("openai", "dashscope")
-        host = resolve_endpoint(spec, self._environ).host if remote else ""
-        retried = Retried(Metered(model, lambda name: _price(name, host)), self._retry)
+        endpoint = resolve_endpoint(spec, self._environ) if remote else None
+        host = endpoint.host if endpoint is not None else ""
+        metered = Metered(model, lambda name: self._prices.find(name, host=host))
+        lanes = self._lanes(spec, endpoint) if endpoint is not None else None
+        retried = Retried(metered, self._retry, lanes=lanes)
         if self._cache is None or not remote:
             return retried
         return CachedChat(retried, self._cache, host=host, parameters=spec.parameters)
+
+    def _lanes(self, spec: ModelSpec, endpoint: Endpoint) -> ModelLanes | None:
+        if self._permits is None:
+            return None
+        return ModelLanes(
+            self._permits,
+            endpoint,
+            spec=spec.limits,
+            settings=self._limits,
+            price_of=lambda name: self._prices.find(name, host=endpoint.host),
+            parameters=spec.parameters,
+        )
 
     def _client(self, endpoint: Endpoint) -> OpenAIClient:
         from omnidetective.llm.openai_client import OpenAIClient
@@ -256,10 +296,6 @@ class Cast:
             return Probe(role, name, None, f"{endpoint.host} answers, but lists no models")
         # Lists are often shorter than what is served, so this is a doubt and no error.
         return Probe(role, name, None, f"{endpoint.host} answers, but its list of {len(models)} models lacks {model}")
-
-
-def _price(name: str, host: str) -> Price | None:
-    return built_in_prices().find(name, host=host)
 
 
 def _scripted(spec: ModelSpec) -> ChatModel:

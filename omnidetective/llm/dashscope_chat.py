@@ -18,6 +18,7 @@ from typing import Any
 
 from aiohttp import (
     ClientConnectionError,
+    ClientConnectorError,
     ClientError,
     ClientHandlerType,
     ClientRequest,
@@ -161,7 +162,11 @@ class DashScopeChat:
             return TransientError(f"{where}: the answer is broken", reason="bad_response")
         if isinstance(error, (_BrokenError, ClientError, OSError)):
             cause = error.__cause__ or error
-            return TransientError(f"{where}: the connection broke ({type(cause).__name__})", reason="connection")
+            return TransientError(
+                f"{where}: the connection broke ({type(cause).__name__})",
+                reason="connection",
+                sent=not isinstance(cause, ClientConnectorError),
+            )
         raise error
 
 

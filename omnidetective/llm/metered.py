@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.digest import digest
-from omnidetective.llm.messages import ChatReply, ChatRequest
+from omnidetective.llm.messages import ChatReply, ChatRequest, TokenUsage
 from omnidetective.llm.prices import Price
 from omnidetective.llm.usage import count_call, count_failed_attempt
 from omnidetective.llm.wrapped import WrappedChat
@@ -35,11 +36,14 @@ class Metered(WrappedChat):
         return reply
 
     def _count(self, reply: ChatReply) -> None:
-        price = self._price_of(self.name)
-        free = price is not None and price.prompt == 0 and price.completion == 0
-        if reply.usage is None:
-            # A call that cost money and reported nothing makes the sum unknown.
-            count_call(self.name, tokens=None, cost_usd=price.prompt if price and free else None, reported=False)
-        else:
-            cost = price.of_tokens(reply.usage) if price else None
-            count_call(self.name, tokens=reply.usage, cost_usd=cost)
+        cost = cost_of(reply.usage, self._price_of(self.name))
+        count_call(self.name, tokens=reply.usage, cost_usd=cost, reported=reply.usage is not None)
+
+
+def cost_of(usage: TokenUsage | None, price: Price | None) -> Decimal | None:
+    """What an answered call cost in US dollars; ``None`` where it cost money and reported nothing, or has no price."""
+    if price is None:
+        return None
+    if usage is None:
+        return Decimal(0) if price.prompt == 0 and price.completion == 0 else None
+    return price.of_tokens(usage)

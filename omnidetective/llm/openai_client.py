@@ -118,7 +118,7 @@ class OpenAIClient:
         causes = tuple(_causes(error))
         if any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
             hint = f"is a server listening at {endpoint.host}?"
-            return TransientError(f"{where}: cannot connect", reason="connection", hint=hint)
+            return TransientError(f"{where}: cannot connect", reason="connection", hint=hint, sent=False)
         if any(isinstance(cause, TimeoutError) for cause in causes):
             return TransientError(f"{where}: no answer in time", reason="timeout", hint="raise retry.call_timeout_s")
         if isinstance(error, (openai.APIConnectionError, aiohttp.ClientError, OSError)):

@@ -114,3 +114,13 @@ def load_prices(path: Path) -> PriceTable:
 def built_in_prices() -> PriceTable:
     """``configs/prices.yaml``."""
     return load_prices(resource_root() / "configs" / "prices.yaml")
+
+
+@cache
+def prices_with(own: Path | None) -> PriceTable:
+    """``configs/prices.yaml``, and after it the user's own rows (setting ``prices``), which are stronger.
+
+    Raises:
+        ConfigError: the user's file is missing or wrong.
+    """
+    return built_in_prices() if own is None else PriceTable((*built_in_prices().rows, *load_prices(own).rows))

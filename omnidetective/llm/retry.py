@@ -17,9 +17,11 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from omnidetective.errors import ProviderError, RateLimitError, TransientError
+from omnidetective.llm.admission import Admission, Admitted
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.calls import Call, current_call
 from omnidetective.llm.digest import digest
+from omnidetective.llm.lanes import ModelLanes
 from omnidetective.llm.messages import ChatReply, ChatRequest
 from omnidetective.llm.wrapped import WrappedChat
 from omnidetective.settings import RetrySettings
@@ -46,6 +48,7 @@ async def with_retries(
     attempt: Callable[[], Awaitable[T]],
     settings: RetrySettings,
     *,
+    admission: Admission[T] | None = None,
     clockwork: Clockwork = _REAL,
 ) -> T:
     """Makes a call until it is answered, fails for good, or a cap is reached.
@@ -53,17 +56,25 @@ async def with_retries(
     Args:
         name: ``provider:model``, for the log.
         attempt: makes the call once.
+        admission: how each attempt asks for leave. Waiting for it does not count: neither for ``call_timeout_s`` nor
+            for ``total_s``. After a 429 it is all the waiting there is, as the call's lane is closed for everybody.
 
     Raises:
         ProviderError: of the last attempt, with ``attempts`` filled in.
+        BudgetReachedError: the run's money does not allow another attempt.
     """
     started = clockwork.now()
+    admitted = None if admission is None else Admitted(admission, clockwork.now)
 
     def left_s() -> float:
-        return settings.total_s - (clockwork.now() - started)
+        waited_s = admitted.waited_s if admitted is not None else 0.0
+        return settings.total_s - (clockwork.now() - started - waited_s)
 
     def wait(state: RetryCallState) -> float:
-        return _wait_s(_error(state), state.attempt_number, settings, clockwork.random())
+        error = _error(state)
+        if admitted is not None and isinstance(error, RateLimitError):
+            return 0.0
+        return _wait_s(error, state.attempt_number, settings, clockwork.random())
 
     def stop(state: RetryCallState) -> bool:
         return state.attempt_number >= settings.attempts or state.upcoming_sleep >= left_s()
@@ -95,10 +106,13 @@ async def with_retries(
         reraise=True,
     )
 
+    async def limited() -> T:
+        return await _within(min(settings.call_timeout_s, max(left_s(), 0.001)), attempt)
+
     async def once() -> T:
         if (call := current_call.get()) is not None:
             call.attempts += 1
-        return await _within(min(settings.call_timeout_s, max(left_s(), 0.001)), attempt)
+        return await (limited() if admitted is None else admitted.attempt(limited))
 
     try:
         return await retrying(once)
@@ -134,18 +148,34 @@ def _error(state: RetryCallState) -> ProviderError:
 
 
 class Retried(WrappedChat):
-    """A chat model whose calls are tried again."""
+    """A chat model whose calls are tried again, each attempt with leave.
 
-    def __init__(self, inner: ChatModel, settings: RetrySettings, *, clockwork: Clockwork = _REAL) -> None:
+    Args:
+        lanes: where leave is asked for; ``None``: the model needs none.
+    """
+
+    def __init__(
+        self,
+        inner: ChatModel,
+        settings: RetrySettings,
+        *,
+        lanes: ModelLanes | None = None,
+        clockwork: Clockwork = _REAL,
+    ) -> None:
         super().__init__(inner)
         self._settings = settings
+        self._lanes = lanes
         self._clockwork = clockwork
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`; errors carry the number of attempts."""
         with Call(self.name, "chat", lambda: digest(request)) as call:
             reply = await with_retries(
-                self.name, lambda: self.inner.complete(request), self._settings, clockwork=self._clockwork
+                self.name,
+                lambda: self.inner.complete(request),
+                self._settings,
+                admission=None if self._lanes is None else self._lanes.chat(self.name, request),
+                clockwork=self._clockwork,
             )
             call.answered(reply.outcome, reply.usage)
             return reply

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, Protocol
 
 from omnidetective.errors import BadRequestError, ContentFilterError, FormatError, TransientError
 from omnidetective.evidence import SpeechEvidence, SpeechSegment
+from omnidetective.llm.admission import Admission
 from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.calls import Call, current_call
 from omnidetective.llm.capabilities import check
 from omnidetective.llm.digest import sound_digest
+from omnidetective.llm.lanes import ModelLanes
 from omnidetective.llm.messages import AudioPart, ChatRequest, Message, TokenUsage
 from omnidetective.llm.openai_client import OpenAIClient
 from omnidetective.llm.openai_outcomes import error_of, read_error
@@ -71,9 +74,11 @@ class EndpointTranscriber:
         capabilities: Capabilities,
         retry: RetrySettings,
         price_of: Callable[[str], Price | None],
+        lanes: ModelLanes | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self._client = client
+        self._lanes = lanes
         self._name = name
         self._capabilities = capabilities.model_copy(update={"audio": True, "text_prompt": True})
         self._retry = retry
@@ -92,7 +97,10 @@ class EndpointTranscriber:
             try:
                 with Call(self._name, "transcription", partial(sound_digest, audio)):
                     answer = await with_retries(
-                        self._name, partial(self._attempt, audio, language, wanted), self._retry
+                        self._name,
+                        partial(self._attempt, audio, language, wanted),
+                        self._retry,
+                        admission=self._admission(audio),
                     )
             except BadRequestError as error:
                 if wanted == "text" or error.reason not in ("bad_request", "unsupported_response_format"):
@@ -101,6 +109,11 @@ class EndpointTranscriber:
                 self._format = wanted
                 return speech_of(answer, audio.duration_s)
         raise AssertionError("the last form returns or raises")
+
+    def _admission(self, audio: AudioPart) -> Admission[object] | None:
+        if self._lanes is None:
+            return None
+        return self._lanes.audio(self._name, audio, lambda answer: self._taken(answer, audio.duration_s))
 
     async def _attempt(self, audio: AudioPart, language: str | None, wanted: _Format) -> object:
         fields: dict[str, object] = {
@@ -129,17 +142,20 @@ class EndpointTranscriber:
 
     def _count(self, answer: object, duration_s: float) -> None:
         price = self._price_of(self._name)
-        usage = answer.get("usage") if isinstance(answer, Mapping) else None
-        tokens = _tokens(usage)
+        tokens, cost = self._taken(answer, duration_s)
         if (call := current_call.get()) is not None:
             call.answered(OK, tokens)
-        if tokens is not None:
-            cost = price.of_tokens(tokens) if price else None
-        else:
-            # Recognisers that are paid by the minute charge the length of what was sent, reported or not.
-            cost = price.of_audio(duration_s) if price else None
         by_the_minute = price is not None and price.audio_minute is not None
-        count_call(self._name, tokens=tokens, cost_usd=cost, reported=usage is not None or by_the_minute)
+        count_call(self._name, tokens=tokens, cost_usd=cost, reported=_usage(answer) is not None or by_the_minute)
+
+    def _taken(self, answer: object, duration_s: float) -> tuple[TokenUsage | None, Decimal | None]:
+        """The tokens of a call as reported, and its cost."""
+        price = self._price_of(self._name)
+        tokens = _tokens(_usage(answer))
+        if tokens is not None:
+            return tokens, price.of_tokens(tokens) if price else None
+        # Recognisers that are paid by the minute charge the length of what was sent, reported or not.
+        return None, price.of_audio(duration_s) if price else None
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -224,6 +240,10 @@ def _is_a_guess(row: Mapping[str, Any]) -> bool:
     logprob = _number(row.get("avg_logprob")) or 0.0
     ratio = _number(row.get("compression_ratio")) or 0.0
     return (no_speech > _MAX_NO_SPEECH_PROB and logprob < _MIN_LOGPROB) or ratio > _MAX_COMPRESSION_RATIO
+
+
+def _usage(answer: object) -> object:
+    return answer.get("usage") if isinstance(answer, Mapping) else None
 
 
 def _tokens(usage: object) -> TokenUsage | None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 
-from omnidetective.errors import ObserverUnavailableError
+from omnidetective.errors import BudgetReachedError, ObserverUnavailableError
 from omnidetective.evidence import Span
 from omnidetective.llm.usage import usage_scope
 from omnidetective.media.clip import Clip
@@ -31,10 +31,13 @@ class BadObservationError(ObserverUnavailableError):
 
 
 async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, *, timeout_s: float) -> Observation:
-    """Ask, with a time limit. Never raises, except when it is cancelled itself.
+    """Ask, with a time limit. Whatever the observer does, there is an answer, unless this is cancelled.
 
     Returns:
         The observer's answer with its time and usage, or an observation that holds the error.
+
+    Raises:
+        BudgetReachedError: the run's money is spent.
     """
     spec = observer.spec
     started = time.monotonic()
@@ -46,6 +49,8 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
         except TimeoutError:
             late = ObserverTimeoutError(f"{spec.name} did not answer within {timeout_s:g} s")
             answer = failed_observation(spec, question, span, late)
+        except BudgetReachedError:
+            raise  # The clip is left as not started: nothing is observed any more.
         except Exception as error:
             log.debug("observer %s failed on %s", spec.name, clip.id, exc_info=True)
             answer = failed_observation(spec, question, span, error)

@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING
 
 from omnidetective.config import Config
 from omnidetective.errors import ConfigError
+from omnidetective.llm.admission import left_out_when_refused
+from omnidetective.llm.cast import Cast
+from omnidetective.llm.messages import ChatRequest, Message
+from omnidetective.llm.permits import Permits
+from omnidetective.llm.prices import prices_with
 from omnidetective.records import (
     CaptionRecord,
     FailureDetail,
@@ -162,19 +167,19 @@ def failure_of(row: InputRow) -> FailureRecord:
     )
 
 
-def create(config: Config, base_dir: Path) -> RowDriven:
+def create(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     return RowDriven(base_dir)
 
 
-def refuse(config: Config, base_dir: Path) -> RowDriven:
+def refuse(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     raise ConfigError("no such stage: dance", hint="known: investigate")
 
 
-def broken(config: Config, base_dir: Path) -> RowDriven:
+def broken(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     raise KeyError("oops")
 
 
-def die_at_start(config: Config, base_dir: Path) -> RowDriven:
+def die_at_start(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     os._exit(7)
 
 
@@ -183,7 +188,7 @@ class _TellBaseDir(RowDriven):
         return record_of(row).model_copy(update={"caption": str(self.base_dir)})
 
 
-def tell_base_dir(config: Config, base_dir: Path) -> RowDriven:
+def tell_base_dir(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     return _TellBaseDir(base_dir)
 
 
@@ -209,3 +214,55 @@ def noise(seconds: float) -> NDArray[np.float32]:
 def service_that_dies(*_: object) -> None:
     """In place of the model service."""
     os._exit(7)
+
+
+class Calling:
+    """Makes ``calls`` model calls for each clip, one after another, and writes their answers as the caption."""
+
+    def __init__(self, config: Config, permits: Permits) -> None:
+        settings = config.settings
+        self._cast = Cast(
+            config.model_set,
+            settings.retry,
+            permits=permits,
+            limits=settings.limits,
+            prices=prices_with(settings.prices),
+        )
+
+    async def process(self, row: InputRow) -> CaptionRecord:
+        with left_out_when_refused():
+            said = []
+            for number in range(int(str(row.raw.get("calls", 1)))):
+                request = ChatRequest(messages=(Message.of("user", f"{row.id}: {number}"),), max_tokens=10)
+                said.append((await self._cast.chat("detective").complete(request)).text)
+            return record_of(row).model_copy(update={"caption": " ".join(said)})
+
+    async def aclose(self) -> None:
+        await self._cast.aclose()
+
+
+def calling(config: Config, base_dir: Path, permits: Permits) -> Calling:
+    return Calling(config, permits)
+
+
+class _CallingOrKilled(Calling):
+    """Dies in the middle of the first call, as soon as a file named ``kill`` appears beside the input."""
+
+    def __init__(self, config: Config, base_dir: Path, permits: Permits) -> None:
+        super().__init__(config, permits)
+        self._signs = base_dir / "kill", base_dir / "killed"
+
+    async def process(self, row: InputRow) -> CaptionRecord:
+        if row.id == "poison" and not self._signs[1].exists():
+            asyncio.get_running_loop().create_task(self._die())
+        return await super().process(row)
+
+    async def _die(self) -> None:
+        while not self._signs[0].exists():
+            await asyncio.sleep(0.01)
+        self._signs[1].touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def calling_or_killed(config: Config, base_dir: Path, permits: Permits) -> _CallingOrKilled:
+    return _CallingOrKilled(config, base_dir, permits)

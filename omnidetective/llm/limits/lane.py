@@ -1,0 +1,157 @@
+"""What is known of one lane: its limits, who waits, what is in flight, and until when it is closed. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from omnidetective.llm.limits.bucket import Bucket
+from omnidetective.llm.limits.window import Window
+from omnidetective.llm.permits import CallResult, Lane
+
+Why = Literal["requests", "tokens", "concurrency", "paused", "money"]
+"""What a call waits for: requests a minute, tokens a minute, another call to end, a pause that the provider asked for,
+or money that calls in flight have reserved."""
+
+LONGEST_PAUSE_S: Final = 3600.0
+"""A provider that asks for a longer rest is asked again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the first in line cannot go.
+
+    Attributes:
+        for_s: how long, in seconds; infinite where it depends on calls in flight.
+    """
+
+    why: Why
+    for_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call that waits, or is in flight.
+
+    Attributes:
+        tokens, cost_usd: as planned; taken when the call is begun.
+        serial: its number among the calls of the lane, in the order in which they are begun.
+        begun_at: ``None`` while it waits.
+    """
+
+    ticket: int
+    lane: LaneBooks
+    tokens: int
+    cost_usd: Decimal | None
+    serial: int = 0
+    begun_at: float | None = None
+
+
+class LaneBooks:
+    """The books of one lane.
+
+    Attributes:
+        waiting: calls in the order in which they go.
+        paused_until: nobody goes before.
+    """
+
+    def __init__(self, lane: Lane, now: float, *, first_pause_s: float, longest_pause_s: float) -> None:
+        """
+        Args:
+            first_pause_s: after a 429 that does not say for how long; doubled while no answer comes.
+            longest_pause_s: most of that.
+        """
+        self.lane = lane
+        self.waiting: deque[Call] = deque()
+        self.in_flight = 0
+        self.paused_until = -math.inf
+        self.window = Window()
+        self._requests = Bucket.of_requests(lane.requests_per_minute, now) if lane.requests_per_minute else None
+        self._tokens = Bucket.of_tokens(lane.tokens_per_minute, now) if lane.tokens_per_minute else None
+        self._first_pause_s = first_pause_s
+        self._longest_pause_s = longest_pause_s
+        self._next_pause_s = first_pause_s
+        self._newest = 0
+        self._begun_at = -math.inf
+
+    def obstacle(self, call: Call, now: float) -> Obstacle | None:
+        """Why a call cannot be begun now, its cost aside."""
+        if now < self.paused_until:
+            return Obstacle("paused", self.paused_until - now)
+        most = self.lane.concurrency
+        if (most is not None and self.in_flight >= most) or not self.window.has_room(self.in_flight):
+            return Obstacle("concurrency", math.inf)
+        if (rest_s := self._begun_at + self.window.spacing_s - now) > 0:
+            return Obstacle("requests", rest_s)
+        if self._requests is not None and (for_s := self._requests.wait_s(1, now)):
+            return Obstacle("requests", for_s)
+        if self._tokens is not None and (for_s := self._tokens.wait_s(call.tokens, now)):
+            return Obstacle("tokens", for_s)
+        return None
+
+    def begin(self, call: Call, now: float) -> None:
+        """It is sent now."""
+        if self._requests is not None:
+            self._requests.take(1, now)
+        if self._tokens is not None:
+            self._tokens.take(call.tokens, now)
+        self._enter(call, now)
+        self._begun_at = now
+
+    def join(self, calls: list[Call], now: float) -> None:
+        """Calls that were begun without asking, while the lane was free."""
+        for call in calls:
+            self._enter(call, now)
+        self.window.joined(len(calls))
+
+    def undo(self, call: Call, now: float) -> None:
+        """It was never sent."""
+        self.in_flight -= 1
+        if self._requests is not None:
+            self._requests.give_back(1, now)
+        if self._tokens is not None:
+            self._tokens.give_back(call.tokens, now)
+
+    def end(self, call: Call, result: CallResult, now: float) -> float:
+        """It has ended.
+
+        Returns:
+            How long the lane is closed for this, in seconds; 0 where it is not, or was for as long already.
+        """
+        assert call.begun_at is not None
+        in_flight = self.in_flight
+        self.in_flight -= 1
+        if self._tokens is not None:
+            # A 429 takes no tokens; of another failure nobody says what it took.
+            took = 0 if result.ending == "rate_limited" else result.tokens
+            self._tokens.give_back(0 if took is None else call.tokens - took, now)
+        if result.ending == "answered":
+            self._next_pause_s = self._first_pause_s
+            self.window.answered(call.serial, in_flight=in_flight, seconds=now - call.begun_at, now=now)
+        elif result.ending == "failed":
+            self.window.failed(newest=self._newest)
+        else:
+            return self._pause(call, result.retry_after_s, in_flight, now)
+        return 0.0
+
+    def _pause(self, call: Call, retry_after_s: float | None, in_flight: int, now: float) -> float:
+        first = self.window.rate_limited(call.serial, newest=self._newest, in_flight=in_flight, now=now)
+        if retry_after_s is not None:
+            for_s = min(retry_after_s, LONGEST_PAUSE_S)
+        elif first:
+            for_s = self._next_pause_s
+            self._next_pause_s = min(2 * for_s, self._longest_pause_s)
+        else:
+            return 0.0
+        if now + for_s <= self.paused_until:
+            return 0.0
+        self.paused_until = now + for_s
+        return for_s
+
+    def _enter(self, call: Call, now: float) -> None:
+        self._newest += 1
+        call.serial, call.begun_at = self._newest, now
+        self.in_flight += 1

@@ -84,7 +84,8 @@ class InvestigateSettings(Section):
     early_stop: bool = True
     """Let the detective conclude before the budget is spent. Off: all inquiries are always made, as in the paper."""
     observer_timeout_s: Seconds = 180.0
-    """Time for one observation of up to five minutes of a clip; longer spans get it in proportion."""
+    """Time for one observation of up to five minutes of a clip; longer spans get it in proportion. Waiting for limits
+    (`limits.models`, 429 answers) does not count."""
     answer_chars: Count = 6000
     """Most characters of one answer that the detective is shown; the record keeps it whole."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from omnidetective.llm.permits import CallEnding, Lane
 
@@ -87,3 +87,14 @@ class PermitTalk:
     """All that one end says at once, in order."""
 
     sayings: tuple[Saying, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Classes cost pickle several times what plain tuples do.
+        return _talk, tuple((_KINDS.index(type(saying)), saying[:]) for saying in self.sayings)
+
+
+_KINDS: Final[tuple[type[Saying], ...]] = (Settle, Ask, Grant, Refuse, Abandon, NewLane, Hold, Join, Spent)
+
+
+def _talk(*plain: tuple[int, tuple[Any, ...]]) -> PermitTalk:
+    return PermitTalk(tuple(_KINDS[kind](*fields) for kind, fields in plain))

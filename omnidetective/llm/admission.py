@@ -28,6 +28,7 @@ from omnidetective.errors import (
     QuotaError,
     RateLimitError,
 )
+from omnidetective.llm.patience import clocks_stopped
 from omnidetective.llm.permits import CallPlan, CallResult, Permits
 
 T = TypeVar("T")
@@ -120,7 +121,9 @@ class Admitted(Generic[T]):
         calls = _clip_calls.get()
         since = self.now()
         try:
-            permit = await self.admission.permits.acquire(self.admission.plan())
+            plan = self.admission.plan()
+            with clocks_stopped():
+                permit = await self.admission.permits.acquire(plan)
         except BudgetReachedError as refusal:
             if calls is not None:
                 calls.refusal = refusal

@@ -76,6 +76,8 @@ class Permits(Protocol):
     async def acquire(self, plan: CallPlan) -> Permit:
         """Wait until the call may be made. A caller that is cancelled meanwhile has taken nothing.
 
+        Where nothing is limited, this returns without giving up control.
+
         Raises:
             BudgetReachedError: the run's money does not allow it.
         """

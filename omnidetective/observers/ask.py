@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 
 from omnidetective.errors import BudgetReachedError, ObserverUnavailableError
 from omnidetective.evidence import Span
+from omnidetective.llm.patience import time_limit
 from omnidetective.llm.usage import usage_scope
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, failed_observation, require_stream
@@ -31,7 +31,9 @@ class BadObservationError(ObserverUnavailableError):
 
 
 async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, *, timeout_s: float) -> Observation:
-    """Ask, with a time limit. Whatever the observer does, there is an answer, unless this is cancelled.
+    """Ask, with a time limit, which waiting for leave to make calls does not use up.
+
+    Whatever the observer does, there is an answer, unless this is cancelled.
 
     Returns:
         The observer's answer with its time and usage, or an observation that holds the error.
@@ -44,7 +46,7 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
     with usage_scope() as meter:
         try:
             require_stream(spec, clip)
-            async with asyncio.timeout(timeout_s):
+            async with time_limit(timeout_s):
                 answer = _checked(await observer.observe(clip, question, span))
         except TimeoutError:
             late = ObserverTimeoutError(f"{spec.name} did not answer within {timeout_s:g} s")

@@ -21,8 +21,10 @@ prices:
 
 
 async def test_it_stops_and_goes_on_with_a_higher_cap(tmp_path: Path) -> None:
-    video(tmp_path / "film.mp4")
-    rows = [{"id": n, "video": "film.mp4"} for n in ("a", "b", "c")]
+    # Different clips: two workers may ask the same at the same moment, and both pay.
+    rows = [{"id": n, "video": f"{n}.mp4"} for n in ("a", "b", "c")]
+    for number, row in enumerate(rows):
+        video(tmp_path / row["video"], seconds=2 + number)
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "prices.yaml").write_text(PRICES)
     answered: Counter[str] = Counter()
@@ -40,18 +42,20 @@ async def test_it_stops_and_goes_on_with_a_higher_cap(tmp_path: Path) -> None:
         )  # fmt: skip
         assert status == 3, told
         before = sum(answered.values())
-        assert 1 <= before <= 6, told
+        # Five answers leave less than the longest answer may cost, which every clip needs before it is done.
+        assert before >= 5, told
         assert not (tmp_path / "out.jsonl").read_text()
         assert not (tmp_path / "out.failures.jsonl").exists()
         assert "3 clips were not started" in told
         assert "spent $0.0" in told
         assert "of $4.13; the most that was reserved for one call: $4.10" in told
         assert "Traceback" not in told
-        again = re.search(r"to go on with a higher cap: omnidetective (.*)", told)
+        again = re.search(r"to go on with a higher cap: python -m omnidetective (.*)", told)
         assert again is not None, told
         assert "--max-cost 8.26" in again[1]
         status, told = await omnidetective(*shlex.split(again[1]), cwd=tmp_path, **environment)
     assert status == 0, told
+    assert sum(answered.values()) > before
     assert max(answered.values()) == 1, "a call was paid twice"
     written = records(tmp_path / "out.jsonl")
     assert sorted(record["id"] for record in written) == ["a", "b", "c"]

@@ -17,11 +17,10 @@ from typing import Final
 from omnidetective.config import Config
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.feed import Batch, Feed, batches
+from omnidetective.engine.heartbeat import Heartbeat
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
-from omnidetective.engine.moment import Moment
-from omnidetective.engine.pace import Pace
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
 from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
@@ -36,7 +35,6 @@ from omnidetective.records import FailureDetail
 GRACE_S: Final = 30.0
 """How long after a clip's own time limit the worker, and then the parent, put an end to it."""
 
-_TICK_S: Final = 0.5
 _FAILURES_SHOWN: Final = 20
 _log = logging.getLogger(__name__)
 
@@ -110,7 +108,7 @@ async def run_batch(
                 _log.warning("%s", note)
             breaker = Breaker(config.settings.limits.breaker)
             keeper = Bookkeeper.of(config.settings, spent_usd=Decimal(0))
-            run = _Run(ledger, progress, shard, breaker, keeper, interrupt)
+            run = _Run(ledger, shard, breaker)
             feed = Feed(
                 batches(
                     read_rows(input_path, shard=shard),
@@ -137,7 +135,17 @@ async def run_batch(
                 deadline_s=clip_timeout_s + 2 * grace_s,
                 spending=run.tally.spending,
             )
-            interrupt.watch(feed, in_flight=lambda: feed.handed_out - run.tally.ended)
+            heart = Heartbeat(
+                run.tally,
+                feed,
+                progress,
+                sync=ledger.sync,
+                count=lambda: _rows(input_path, shard, limit),
+                stopping=interrupt.in_words,
+                waiting=lambda: in_words(keeper.waiting()),
+                cap_usd=keeper.cap_usd,
+            )
+            interrupt.watch(feed, heart)
             not_started = 0
 
             def deliver(clip: Finished) -> None:
@@ -147,7 +155,7 @@ async def run_batch(
 
             try:
                 async with asyncio.TaskGroup() as group:
-                    heartbeat = group.create_task(run.heartbeat(input_path, feed, limit=limit))
+                    heartbeat = group.create_task(heart.beat())
                     await engine.run(feed, deliver)
                     if breaker.stop is not None or keeper.reached is not None:
                         not_started = await feed.count_rest() + run.tally.left_out
@@ -158,7 +166,7 @@ async def run_batch(
             except BaseExceptionGroup as group_error:
                 raise _first(group_error) from None
             finally:
-                run.show(feed)
+                heart.show()
                 progress.close()
             if breaker.stop is not None and not interrupt.forced:
                 _log.error("%s", breaker.stop.message(not_started=not_started))
@@ -196,26 +204,13 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
 class _Run:
     """What the parts of a run tell each other."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        progress: Progress,
-        shard: Shard,
-        breaker: Breaker,
-        keeper: Bookkeeper,
-        interrupt: _Interrupt,
-    ) -> None:
+    def __init__(self, ledger: Ledger, shard: Shard, breaker: Breaker) -> None:
         self.tally = Tally()
         self._ledger = ledger
-        self._progress = progress
         self._shard = shard
         self._breaker = breaker
-        self._interrupt = interrupt
-        self._keeper = keeper
         self._faults: set[RowFault] = set()
         self._last_line = 0
-        self._pace = Pace()
-        self._total: int | None = None
 
     def note(self, batch: Batch) -> None:
         """A stretch of the input was read."""
@@ -251,54 +246,6 @@ class _Run:
         last_line = math.inf if read_to_end else self._last_line
         return lambda fault: fault in self._faults or fault.line_number > last_line or not self._shard.holds(fault.id)
 
-    async def heartbeat(self, input_path: Path, feed: Feed, *, limit: int | None) -> None:
-        """Show how far the run is and bring what is written to the disk, until cancelled."""
-        counting = asyncio.create_task(self._count(input_path, limit))
-        try:
-            await asyncio.wait({counting}, timeout=_TICK_S)
-            while True:
-                self.show(feed)
-                await asyncio.sleep(_TICK_S)
-                await asyncio.to_thread(self._ledger.sync)
-        finally:
-            counting.cancel()
-
-    def show(self, feed: Feed) -> None:
-        """Show how far the run is."""
-        tally, spent = self.tally, self.tally.spent
-        in_flight = feed.handed_out - tally.ended
-        self._pace.note(time.monotonic(), done=tally.ended, in_flight=in_flight, calls=spent.calls)
-        total = tally.rows if feed.ended else self._total
-        left = None if total is None else max(0, total - tally.recorded - tally.failed - tally.skipped)
-        self._progress.show(
-            Moment(
-                total=total,
-                recorded=tally.recorded,
-                failed=tally.failed,
-                skipped=tally.skipped,
-                in_flight=in_flight,
-                spent=spent,
-                cap_usd=self._keeper.cap_usd,
-                waiting=in_words(self._keeper.waiting()),
-                stopping=self._stopping(in_flight) if feed.stopped else "",
-                clips_per_s=self._pace.clips_per_s,
-                calls_per_s=self._pace.calls_per_s,
-                left_s=None if left is None else self._pace.left_s(left),
-            )
-        )
-
-    def _stopping(self, in_flight: int) -> str:
-        if self._interrupt.forced:
-            return f"stopped: {in_flight:,} in flight are left for the next run"
-        again = "; Ctrl-C again stops now" if self._interrupt.asked else ""
-        return f"stopping: {in_flight:,} in flight are finished first{again}" if in_flight else "stopped"
-
-    async def _count(self, input_path: Path, limit: int | None) -> None:
-        """How many rows there are. A large file takes a while; a part of one cannot be counted without reading it."""
-        if self._shard == WHOLE:
-            count = await asyncio.to_thread(count_lines, input_path)
-            self._total = count if count is None or limit is None else min(count, limit)
-
     def _tell(self, clip_id: str, failure: FailureDetail, where: str) -> None:
         shown = self.tally.failed
         level = logging.WARNING if shown <= _FAILURES_SHOWN else logging.INFO
@@ -315,12 +262,12 @@ class _Interrupt:
         self.asked = 0
         self.forced = False
         self._feed: Feed | None = None
-        self._in_flight: Callable[[], int] = lambda: 0
+        self._heart: Heartbeat | None = None
         self._task = asyncio.current_task()
 
-    def watch(self, feed: Feed, *, in_flight: Callable[[], int]) -> None:
-        """The feed to stop, at once where that was asked for already; and how many of its clips workers have."""
-        self._feed, self._in_flight = feed, in_flight
+    def watch(self, feed: Feed, heart: Heartbeat) -> None:
+        """The feed to stop, at once where that was asked for already; and who knows how many clips are in flight."""
+        self._feed, self._heart = feed, heart
         if self.asked:
             feed.stop()
 
@@ -339,6 +286,16 @@ class _Interrupt:
             _log.warning("stopping now: %d clips in flight are left for the next run", self._in_flight())
             self.forced = True
             self._task.cancel()
+
+    def in_words(self, in_flight: int) -> str:
+        """What becomes of the clips in flight when no more are begun."""
+        if self.forced:
+            return f"stopped: {in_flight:,} in flight are left for the next run"
+        again = "; Ctrl-C again stops now" if self.asked else ""
+        return f"stopping: {in_flight:,} in flight are finished first{again}" if in_flight else "stopped"
+
+    def _in_flight(self) -> int:
+        return 0 if self._heart is None else self._heart.in_flight
 
     def absorb(self) -> bool:
         """Whether it was the second signal that cancelled the run; if so, the run ends like any other."""
@@ -368,6 +325,12 @@ def _budget(keeper: Bookkeeper) -> BudgetSummary | None:
     if keeper.cap_usd is None:
         return None
     return BudgetSummary(keeper.cap_usd, keeper.spent_usd, keeper.largest_usd, keeper.reached)
+
+
+def _rows(input_path: Path, shard: Shard, limit: int | None) -> int | None:
+    """How many rows there are to look at; of a part of the input nobody knows before it is read."""
+    count = count_lines(input_path) if shard == WHOLE else None
+    return count if count is None or limit is None else min(count, limit)
 
 
 def _check_apart(input_path: Path, output_path: Path) -> None:

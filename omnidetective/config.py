@@ -142,8 +142,9 @@ class Config:
 
     @property
     def sha(self) -> str:
-        """Fingerprint of everything that can change a record: not of how many work on it."""
-        settings = self.settings.model_dump(mode="json", exclude={"num_workers", "concurrency", "cache"})
+        """Fingerprint of everything that can change a record: not of how many work on it, or where."""
+        apart = {"num_workers", "concurrency", "engine", "ray", "cache"}
+        settings = self.settings.model_dump(mode="json", exclude=apart)
         whole = {
             "settings": settings,
             "models": self.model_set.model_dump(mode="json"),

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from omnidetective.engine.base import Worker
 from omnidetective.engine.feed import Feed
 from omnidetective.engine.process import WorkerDiedError, WorkerProcess
 from omnidetective.engine.wire import Finished, WorkerSetup
@@ -31,18 +32,28 @@ class LocalEngine:
         crashes: how many workers died.
     """
 
-    def __init__(self, setup: WorkerSetup, *, num_workers: int, concurrency: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        setup: WorkerSetup,
+        *,
+        num_workers: int,
+        concurrency: int,
+        deadline_s: float,
+        hire: Callable[[WorkerSetup], Worker] = WorkerProcess,
+    ) -> None:
         """
         Args:
             setup: what each worker is told.
             num_workers: worker processes; no more are started than there are clips for.
             concurrency: clips at once in each.
             deadline_s: a worker that says nothing about a clip for so long is stuck, and is killed.
+            hire: makes a worker that is not started yet; by default a process on this machine.
         """
         self._setup = setup
         self._num_workers = num_workers
         self._concurrency = concurrency
         self._deadline_s = deadline_s
+        self._hire = hire
         self._fruitless = 0
         self.crashes = 0
 
@@ -66,7 +77,7 @@ class LocalEngine:
         while suspects or await feed.ready():
             if feed.stopped:
                 break
-            worker = WorkerProcess(self._setup)
+            worker = self._hire(self._setup)
             try:
                 await worker.start()
                 await self._use(worker, feed, suspects, self._counting(deliver))
@@ -78,7 +89,7 @@ class LocalEngine:
             feed.put_back(row)
 
     async def _use(
-        self, worker: WorkerProcess, feed: Feed, suspects: deque[InputRow], deliver: Callable[[Finished], None]
+        self, worker: Worker, feed: Feed, suspects: deque[InputRow], deliver: Callable[[Finished], None]
     ) -> None:
         """Give a worker clips until there are none left. When it dies, the clips that it held are the suspects.
 
@@ -107,9 +118,7 @@ class LocalEngine:
         if deaths:
             raise deaths[0]
 
-    async def _alone(
-        self, worker: WorkerProcess, suspects: deque[InputRow], deliver: Callable[[Finished], None]
-    ) -> None:
+    async def _alone(self, worker: Worker, suspects: deque[InputRow], deliver: Callable[[Finished], None]) -> None:
         row = suspects[0]
         try:
             finished = await worker.work(row, deadline_s=self._deadline_s)

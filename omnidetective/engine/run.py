@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from omnidetective.config import Config
+from omnidetective.engine.base import Engine
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
@@ -55,7 +56,7 @@ async def run_batch(
     factory: PipelineFactory | None = None,
     grace_s: float = GRACE_S,
 ) -> RunSummary:
-    """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes.
+    """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes, or actors of Ray.
 
     Records are appended to the output in the order in which they are done; what has no record is in
     ``<output stem>.failures.jsonl``. Called again, it goes on: clips with a record are not done again, nor are clips
@@ -111,7 +112,7 @@ async def run_batch(
                 run.note,
             )
             clip_timeout_s = config.settings.limits.clip_timeout_s
-            engine = LocalEngine(
+            engine = _engine(
                 WorkerSetup(
                     config=config,
                     base_dir=input_path.parent,
@@ -120,8 +121,6 @@ async def run_batch(
                     log_level=logging.getLogger(PACKAGE).getEffectiveLevel(),
                     parent_pid=os.getpid(),
                 ),
-                num_workers=config.settings.num_workers,
-                concurrency=config.settings.concurrency,
                 deadline_s=clip_timeout_s + 2 * grace_s,
             )
             interrupt.watch(feed)
@@ -166,6 +165,15 @@ async def run_batch(
         not_started=not_started,
         interrupted=interrupt.forced or (interrupt.asked > 0 and not feed.exhausted),
     )
+
+
+def _engine(setup: WorkerSetup, *, deadline_s: float) -> Engine:
+    settings = setup.config.settings
+    if settings.engine == "ray":
+        from omnidetective.engine.ray import RayEngine
+
+        return RayEngine(setup, deadline_s=deadline_s)
+    return LocalEngine(setup, num_workers=settings.num_workers, concurrency=settings.concurrency, deadline_s=deadline_s)
 
 
 async def _open(output_path: Path, *, resume: bool) -> Ledger:

@@ -34,7 +34,8 @@ from omnidetective.records import CaptionRecord, FailureRecord, InputRow
 MANAGED_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 """Signals that the parent answers for the whole run."""
 
-_CLOSE_S: Final = 10.0
+CLOSE_S: Final = 10.0
+"""How long a pipeline may take to close."""
 _PR_SET_PDEATHSIG: Final = 1
 _log = logging.getLogger(__name__)
 
@@ -85,19 +86,19 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
     try:
         pipeline = setup.factory(setup.config, setup.base_dir)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told
-        send(_start_failed(error))
+        send(start_failed(error))
         await writer.drain()
         return
     send(Ready())
     clips: set[asyncio.Task[None]] = set()
     while isinstance(message := await receive(reader), Assignment):
-        task = asyncio.create_task(_do(pipeline, message.row, setup.clip_timeout_s, send))
+        task = asyncio.create_task(do_clip(pipeline, message.row, setup.clip_timeout_s, send))
         clips.add(task)
         task.add_done_callback(clips.discard)
     if not isinstance(message, Finish):
         os._exit(1)  # The parent is gone: nobody can write what the clips in flight would say.
     try:
-        async with asyncio.timeout(_CLOSE_S):
+        async with asyncio.timeout(CLOSE_S):
             await pipeline.aclose()
     except Exception:  # noqa: BLE001 - every clip is written; there is nothing left to lose
         _log.warning("the pipeline did not close cleanly", exc_info=True)
@@ -105,7 +106,8 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
     await writer.drain()
 
 
-async def _do(pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None]) -> None:
+async def do_clip(pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None]) -> None:
+    """Do one clip, and send how it ended, whatever its pipeline does short of ending the process."""
     current_clip.set(row.id)
     try:
         async with asyncio.timeout(timeout_s) as limit:
@@ -151,7 +153,8 @@ def _internal(row: InputRow) -> Finished:
     )
 
 
-def _start_failed(error: Exception) -> StartFailed:
+def start_failed(error: Exception) -> StartFailed:
+    """What the parent is told when the pipeline cannot be built."""
     if isinstance(error, OmnidetectiveError):
         return StartFailed(error.message, error.reason, error.hint, isinstance(error, UserError))
     _log.info("the pipeline cannot be built", exc_info=True)

@@ -1,0 +1,111 @@
+"""Runs clips on actors of Ray, on this machine or on the nodes of a cluster.
+
+Each actor is a worker: one pipeline, ``concurrency`` clips at once. The driver is this process; it hands out clips and
+is the only one that writes. The law is that of :class:`~omnidetective.engine.local.LocalEngine`, which is told to hire
+actors instead of processes: what is in flight is bounded, a dead actor is replaced, on whatever node has room, and the
+clips that it held are tried once more with nothing beside them, since any of them can be to blame. Ray restarts
+nothing by itself: it would do clips again that the driver has given up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnidetective.engine.feed import Feed
+from omnidetective.engine.local import LocalEngine
+from omnidetective.engine.ray_actor import Parcel, WorkerActor, named_variables
+from omnidetective.engine.ray_cluster import connected, is_shared
+from omnidetective.engine.wire import Finished, WorkerSetup
+from omnidetective.settings import RaySettings
+
+if TYPE_CHECKING:
+    from omnidetective.engine.ray_worker import RayWorker, Room
+
+_BESIDE_CLIPS = 4
+"""Calls that an actor answers while it does as many clips as it may: hello, start, listen, finish."""
+
+
+class RayEngine:
+    """Does the clips of a feed on actors."""
+
+    def __init__(self, setup: WorkerSetup, *, deadline_s: float) -> None:
+        """
+        Args:
+            setup: what each actor is told; its settings say how many actors, clips at once, and where.
+            deadline_s: an actor that says nothing about a clip for so long is stuck, and is killed.
+        """
+        settings = setup.config.settings
+        self._setup = setup
+        self._concurrency = settings.concurrency
+        self._num_workers = settings.num_workers
+        self._ray: RaySettings = settings.ray
+        self._crew = LocalEngine(
+            setup,
+            num_workers=settings.num_workers,
+            concurrency=settings.concurrency,
+            deadline_s=deadline_s,
+            hire=self._hire,
+        )
+
+    @property
+    def crashes(self) -> int:
+        """How many actors died."""
+        return self._crew.crashes
+
+    async def run(self, feed: Feed, deliver: Callable[[Finished], None]) -> None:
+        """Do every clip of the feed, until it ends or is stopped; clips in flight are finished.
+
+        Args:
+            feed: where the clips come from.
+            deliver: told of each clip once, in the order in which they are done.
+
+        Raises:
+            ConfigError: Ray is not installed, or the cluster cannot be reached.
+            OmnidetectiveError: actors cannot start.
+        """
+        if not await feed.ready():
+            return
+        shared = is_shared(self._ray)
+        with connected(self._ray, num_workers=self._num_workers):
+            from omnidetective.engine.ray_worker import Room
+
+            self._room: Room = Room(
+                _claim(self._ray),
+                needed=lambda: not (feed.stopped or feed.exhausted),
+                stopped=lambda: feed.stopped,
+            )
+            self._parcel = Parcel(
+                setup=self._setup,
+                environ=named_variables(self._setup.config.model_set, os.environ),
+                cwd=Path.cwd(),
+                cache_on_node=shared and _is_default_cache(self._setup),
+            )
+            await self._crew.run(feed, deliver)
+
+    def _hire(self, _setup: WorkerSetup) -> RayWorker:
+        import ray
+
+        from omnidetective.engine.ray_worker import RayWorker
+
+        actor = ray.remote(WorkerActor).options(
+            num_cpus=self._ray.num_cpus,
+            num_gpus=self._ray.num_gpus,
+            max_concurrency=self._concurrency + _BESIDE_CLIPS,
+            max_restarts=0,
+            max_task_retries=0,
+        )
+        return RayWorker(actor.remote(), self._parcel, self._room)
+
+
+def _claim(settings: RaySettings) -> str:
+    gpus = f" and {settings.num_gpus:g} GPUs" if settings.num_gpus else ""
+    return f"{settings.num_cpus:g} CPUs{gpus}"
+
+
+def _is_default_cache(setup: WorkerSetup) -> bool:
+    """Whether answers of models are kept beside the output only because nobody has said where."""
+    cache = setup.config.settings.cache
+    return cache.enabled and cache.path is not None and "cache.path" not in setup.config.sources

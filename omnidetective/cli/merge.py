@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from omnidetective.engine.merge import Ids, Merged
+    from omnidetective.engine.merge import Merged
+    from omnidetective.engine.merge_index import Ids
 
 _FILE = click.Path(path_type=Path)
 

@@ -19,6 +19,7 @@ from omnidetective.engine.run import run_batch
 from omnidetective.engine.tally import RunSummary
 
 TESTS = Path(__file__).parents[1]
+SEARCH_PATH = os.pathsep.join([str(TESTS), str(TESTS.parent)])
 MARK = "ENGINE_TEST_MARK"
 
 
@@ -89,7 +90,7 @@ def start_run(folder: Folder, *options: str, mark: str = "", most_kb: int | None
             *options,
         ],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS), MARK: mark},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH, MARK: mark},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

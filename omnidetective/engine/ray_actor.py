@@ -14,6 +14,7 @@ import logging
 import os
 import socket
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from pathlib import Path
 import omnidetective
 from omnidetective.config import Config, ModelSet
 from omnidetective.engine.logs import send_logs
-from omnidetective.engine.wire import ClipPipeline, Finished, LogLine, Message, Ready, StartFailed, WorkerSetup
+from omnidetective.engine.wire import ClipPipeline, Finished, Message, Ready, StartFailed, WorkerSetup
 from omnidetective.engine.worker import CLOSE_S, do_clip, start_failed
 from omnidetective.errors import ConfigError
 from omnidetective.records import InputRow
@@ -52,8 +53,8 @@ class WorkerActor:
     """One worker on one node. Its methods are called by :class:`omnidetective.engine.ray_worker.RayWorker`."""
 
     def __init__(self) -> None:
-        self._said: list[LogLine] = []
-        self._has_said = asyncio.Event()
+        self._unsent: deque[Message] = deque()
+        self._has_news = asyncio.Event()
 
     async def hello(self) -> tuple[str, str]:
         """The version of this program here, and the name of the node."""
@@ -63,10 +64,10 @@ class WorkerActor:
         """Build the pipeline."""
         loop = asyncio.get_running_loop()
 
-        def send(line: LogLine) -> None:  # From any thread.
-            self._said.append(line)
+        def send(message: Message) -> None:  # From any thread.
+            self._unsent.append(message)
             with suppress(RuntimeError):  # The loop has ended: there is nobody to tell.
-                loop.call_soon_threadsafe(self._has_said.set)
+                loop.call_soon_threadsafe(self._has_news.set)
 
         setup = parcel.setup
         send_logs(send, setup.log_level)
@@ -88,13 +89,16 @@ class WorkerActor:
         assert isinstance(finished, Finished)
         return finished
 
-    async def listen(self) -> list[LogLine]:
-        """What was logged since the last time; waits until there is something."""
-        await self._has_said.wait()
+    async def listen(self) -> list[Message]:
+        """What there is to tell since the last time, in order; waits until there is something.
+
+        An actor cannot call its driver, so the driver always waits here.
+        """
+        await self._has_news.wait()
         return self._take()
 
-    async def finish(self) -> list[LogLine]:
-        """Close the pipeline; what is left to be logged."""
+    async def finish(self) -> list[Message]:
+        """Close the pipeline; what is left to be told."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._pipeline.aclose()
@@ -102,10 +106,9 @@ class WorkerActor:
             _log.warning("the pipeline did not close cleanly", exc_info=True)
         return self._take()
 
-    def _take(self) -> list[LogLine]:
-        self._has_said.clear()
-        said, self._said = self._said, []
-        return said
+    def _take(self) -> list[Message]:
+        self._has_news.clear()
+        return [self._unsent.popleft() for _ in range(len(self._unsent))]  # Other threads may be adding to it.
 
 
 def named_variables(model_set: ModelSet, environ: Mapping[str, str]) -> dict[str, str | None]:

@@ -15,7 +15,7 @@ import omnidetective
 from omnidetective.engine.logs import log_from_worker
 from omnidetective.engine.process import WorkerDiedError
 from omnidetective.engine.ray_actor import Parcel
-from omnidetective.engine.wire import Finished, Ready, StartFailed
+from omnidetective.engine.wire import Finished, LogLine, Message, Ready, StartFailed
 from omnidetective.errors import ConfigError, OmnidetectiveError, UserError
 from omnidetective.records import InputRow
 
@@ -170,8 +170,8 @@ class RayWorker:
             ready = self._begun is not None and self._begun.done() and not self._begun.cancelled()
             if ready and self._begun and self._begun.exception() is None and self._how is None and not self._waiting:
                 async with asyncio.timeout(_LEAVE_S):
-                    for line in await self._actor.finish.remote():
-                        log_from_worker(line)
+                    for message in await self._actor.finish.remote():
+                        self._heard(message)
         except (RayError, TimeoutError):
             pass  # Every clip is written; there is nothing left to lose.
         finally:
@@ -228,13 +228,18 @@ class RayWorker:
         return True
 
     async def _listen(self) -> None:
-        """Log what the actor logs. Ends with the actor."""
+        """Hear what the actor tells besides its answers. Ends with the actor."""
         try:
             while True:
-                for line in await self._actor.listen.remote():
-                    log_from_worker(line)
+                for message in await self._actor.listen.remote():
+                    self._heard(message)
         except RayError as error:
             self._how = self._how or how_it_died(error, self._node)
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case LogLine():
+                log_from_worker(message)
 
     def _kill(self) -> None:
         self._how = self._how or "was killed"

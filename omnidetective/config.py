@@ -148,7 +148,7 @@ class Config:
     def sha(self) -> str:
         """Fingerprint of everything that can change a record: not of how many work on it, how fast, for what price."""
         aside: dict[str, Any] = dict.fromkeys(
-            ("num_workers", "concurrency", "workers", "cache", "telemetry", "prices"), True
+            ("num_workers", "concurrency", "workers", "engine", "ray", "cache", "telemetry", "prices"), True
         )
         aside["limits"] = {"max_cost_usd", "models"}
         whole = {

@@ -292,6 +292,19 @@ class TelemetrySettings(Section):
     where that is set. Needs `pip install 'omnidetective[otel]'`."""
 
 
+class RaySettings(Section):
+    """Where and on what the actors of `--engine ray` run; see docs/guides/cluster.md."""
+
+    address: str | None = None
+    """Address of a Ray cluster, `host:port` of its head, or `auto` for the one that this machine belongs to. Unset: Ray
+    is started on this machine for the run, and ends with it."""
+    num_cpus: Annotated[float, Field(ge=0)] = 1.0
+    """CPUs that each actor asks the cluster for. It is a claim, not a limit."""
+    num_gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs that each actor asks for: for observers of your own that run a model on one. The embedded cast runs on the
+    CPU, and models behind an address need none here."""
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -309,6 +322,8 @@ class Settings(Section):
     concurrency: Count = 4
     """Clips in flight in one worker. The built-in model sets choose for themselves: 2 where the models run here, 16
     where they are served."""
+    engine: Literal["local", "ray"] = "local"
+    """What the workers are: processes on this machine, or actors of Ray, on this machine or on a cluster."""
     trajectory: bool = True
     """Keep the detective's conversation in the record."""
     media: MediaSettings = MediaSettings()
@@ -326,5 +341,6 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    ray: RaySettings = RaySettings()
     observers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of each observer by its name: see `omnidetective observers show NAME`."""

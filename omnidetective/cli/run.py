@@ -45,6 +45,16 @@ _FILE = click.Path(path_type=Path)
     metavar="N",
     help="Clips at once in each worker.  [default: the model set's]",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    help="Workers are processes on this machine, or actors of Ray.  [default: local]",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="With --engine ray: a cluster, by host:port of its head, or auto.  [default: this machine alone]",
+)
 @config_options
 @click.option("--shard", metavar="K/N", help="Do only part K of N, from 1. A clip's part depends on its id alone.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Look only at the first N rows.")
@@ -69,6 +79,8 @@ def run(
     output_path: Path,
     num_workers: int | None,
     concurrency: int | None,
+    engine: str | None,
+    ray_address: str | None,
     shard: str | None,
     limit: int | None,
     no_resume: bool,
@@ -95,9 +107,16 @@ def run(
     from omnidetective.engine.source import WHOLE, Shard
 
     options["limits.max_cost_usd"] = max_cost
+    options["ray.address"] = ray_address
     config = read_config(
-        num_workers=num_workers, concurrency=concurrency, trajectory=False if no_trajectory else None, **options
+        num_workers=num_workers,
+        concurrency=concurrency,
+        engine=engine,
+        trajectory=False if no_trajectory else None,
+        **options,
     )
+    if ray_address is not None and config.settings.engine != "ray":
+        raise click.UsageError("--ray-address goes with --engine ray")
     part = WHOLE if shard is None else Shard.parse(shard)
     if not quiet:
         _say_what_is_missing(config)

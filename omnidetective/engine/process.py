@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from omnidetective.engine.base import WorkerDiedError
 from omnidetective.engine.logs import log_from_worker
 from omnidetective.engine.permit_desk import PermitDesk
 from omnidetective.engine.permit_talk import PermitTalk
@@ -38,24 +39,6 @@ _LEAVE_S: Final = 15.0
 _LAST_WORDS_S: Final = 2.0
 _POLL_S: Final = 0.1
 _log = logging.getLogger(__name__)
-
-
-class WorkerDiedError(Exception):
-    """The process ended while it was needed.
-
-    Attributes:
-        how: how it ended, for people.
-        held: whether it had been given the clip.
-        stuck: whether it was killed because it did not answer, not even that the clip's time is up.
-        too_large: whether it was killed because of the memory that it held.
-    """
-
-    def __init__(self, how: str, *, held: bool, stuck: bool = False, too_large: bool = False) -> None:
-        super().__init__(how)
-        self.how = how
-        self.held = held
-        self.stuck = stuck
-        self.too_large = too_large
 
 
 class WorkerProcess:

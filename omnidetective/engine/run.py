@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from omnidetective.config import Config
+from omnidetective.engine.base import Engine
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.heartbeat import Heartbeat
@@ -24,7 +25,7 @@ from omnidetective.engine.logs import PACKAGE
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
 from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
-from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, WorkerSetup
+from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, Spending, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS
 from omnidetective.errors import ConfigError, UserError
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
@@ -59,7 +60,7 @@ async def run_batch(
     factory: PipelineFactory | None = None,
     grace_s: float = GRACE_S,
 ) -> RunSummary:
-    """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes.
+    """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes, or actors of Ray.
 
     Records are appended to the output in the order in which they are done; what has no record is in
     ``<output stem>.failures.jsonl``. Called again, it goes on: clips with a record are not done again, nor are clips
@@ -120,7 +121,7 @@ async def run_batch(
             )
             clip_timeout_s = config.settings.limits.clip_timeout_s
             keeper.when_refused(lambda _: feed.stop())
-            engine = LocalEngine(
+            engine = _engine(
                 WorkerSetup(
                     config=config,
                     base_dir=input_path.parent,
@@ -130,8 +131,6 @@ async def run_batch(
                     parent_pid=os.getpid(),
                 ),
                 keeper,
-                num_workers=config.settings.num_workers,
-                concurrency=config.settings.concurrency,
                 deadline_s=clip_timeout_s + 2 * grace_s,
                 spending=run.tally.spending,
             )
@@ -189,6 +188,16 @@ async def run_batch(
         not_started=not_started,
         interrupted=interrupt.forced or (interrupt.asked > 0 and not feed.exhausted),
     )
+
+
+def _engine(
+    setup: WorkerSetup, keeper: Bookkeeper, *, deadline_s: float, spending: Callable[[Spending], None]
+) -> Engine:
+    if setup.config.settings.engine == "ray":
+        from omnidetective.engine.ray import RayEngine
+
+        return RayEngine(setup, keeper, deadline_s=deadline_s, spending=spending)
+    return LocalEngine(setup, keeper, deadline_s=deadline_s, spending=spending)
 
 
 async def _open(output_path: Path, *, resume: bool) -> Ledger:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from omnidetective.engine.base import Worker, WorkerDiedError
 from omnidetective.engine.feed import Feed
 from omnidetective.engine.memory import memory_mb
-from omnidetective.engine.process import WorkerDiedError, WorkerProcess
 from omnidetective.engine.wire import Finished
 from omnidetective.records import InputRow
 
@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 class House(Protocol):
     """What a seat needs of the engine that it belongs to."""
 
-    async def begin(self) -> WorkerProcess:
+    async def begin(self) -> Worker:
         """A worker that is ready."""
         ...
 
-    async def end(self, worker: WorkerProcess) -> None:
+    async def end(self, worker: Worker) -> None:
         """See a worker out."""
         ...
 
@@ -79,7 +79,7 @@ class _Suspect:
 class _Tenure:
     """A worker's time in the seat."""
 
-    worker: WorkerProcess
+    worker: Worker
     given: int = 0
     held: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -105,7 +105,7 @@ class Seat:
         self._terms = terms
         self._suspects: deque[_Suspect] = deque()
         self._leaving: set[asyncio.Task[None]] = set()
-        self._successor: asyncio.Task[WorkerProcess | WorkerDiedError] | None = None
+        self._successor: asyncio.Task[Worker | WorkerDiedError] | None = None
 
     async def run(self) -> None:
         """Do clips until there are none left or the feed is stopped; those in flight are finished.
@@ -225,7 +225,7 @@ class Seat:
     def _retire(self, tenure: _Tenure, why: str) -> None:
         if not tenure.over.is_set():
             tenure.over.set()
-            _log.info("worker process %s is replaced %s", tenure.worker.pid, why)
+            _log.info("a worker (process %s) is replaced %s", tenure.worker.pid or "elsewhere", why)
             self._prepare_successor()
 
     async def _watch_memory(self, tenure: _Tenure, most_mb: int) -> None:
@@ -243,7 +243,7 @@ class Seat:
         if self._successor is None and not self._feed.stopped and not self._feed.exhausted:
             self._successor = self._group.create_task(self._begin())
 
-    async def _begin(self) -> WorkerProcess | WorkerDiedError:
+    async def _begin(self) -> Worker | WorkerDiedError:
         try:
             return await self._house.begin()
         except WorkerDiedError as death:
@@ -256,7 +256,7 @@ class Seat:
         await asyncio.wait({self._successor})
         if not self._successor.cancelled() and self._successor.exception() is None:
             begun = self._successor.result()
-            if isinstance(begun, WorkerProcess):
+            if not isinstance(begun, WorkerDiedError):
                 await self._house.end(begun)
 
 

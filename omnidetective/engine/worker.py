@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import logging
 import os
 import signal
 import socket
 import sys
 import tempfile
 import threading
-import traceback
-from collections.abc import Callable
 from typing import Final
 
-from omnidetective.engine.logs import current_clip, send_logs
+from omnidetective.engine.logs import send_logs
 from omnidetective.engine.permit_talk import PermitTalk
-from omnidetective.engine.spending import SpendingReport
-from omnidetective.engine.wire import (
-    Assignment,
-    ClipPipeline,
-    Finish,
-    Finished,
-    LogLine,
-    Message,
-    Ready,
-    StartFailed,
-    WorkerSetup,
-    pack,
-    receive,
-)
-from omnidetective.engine.worker_permits import WorkerPermits
-from omnidetective.errors import BudgetReachedError, OmnidetectiveError, UserError
-from omnidetective.llm.usage import Meter
-from omnidetective.records import CaptionRecord, FailureRecord, InputRow, Usage
+from omnidetective.engine.wire import Assignment, Finish, LogLine, Message, Ready, WorkerSetup, pack, receive
+from omnidetective.engine.workshop import Workshop, start_failed
+from omnidetective.records import InputRow
 
 MANAGED_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 """Signals that the parent answers for the whole run."""
 
-_CLOSE_S: Final = 10.0
 _PR_SET_PDEATHSIG: Final = 1
-_log = logging.getLogger(__name__)
 
 
 def worker_main(sock: socket.socket, setup: WorkerSetup) -> None:
@@ -94,103 +74,26 @@ async def _serve(sock: socket.socket, setup: WorkerSetup) -> None:
             loop.call_soon_threadsafe(send, line)
 
     send_logs(send_from_any_thread, setup.log_level)
-    permits = WorkerPermits(send, money_is_limited=setup.config.settings.limits.max_cost_usd is not None)
     try:
-        pipeline = setup.factory(setup.config, setup.base_dir, permits)
+        workshop = Workshop(setup, send)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told
-        send(_start_failed(error))
+        send(start_failed(error))
         await writer.drain()
         return
     send(Ready())
-    spending = SpendingReport(send)
-    telling = asyncio.create_task(spending.keep_telling())
 
     async def do(row: InputRow) -> None:
-        with spending.clip(row.id) as meter:
-            await _do(pipeline, row, setup.clip_timeout_s, send, meter)
+        send(await workshop.do(row))
 
     clips: set[asyncio.Task[None]] = set()
     while isinstance(message := await receive(reader), Assignment | PermitTalk):
         if isinstance(message, PermitTalk):
-            permits.heard(message)
+            workshop.heard(message)
             continue
         task = asyncio.create_task(do(message.row))
         clips.add(task)
         task.add_done_callback(clips.discard)
     if not isinstance(message, Finish):
         os._exit(1)  # The parent is gone: nobody can write what the clips in flight would say.
-    telling.cancel()
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await pipeline.aclose()
-    except Exception:  # noqa: BLE001 - every clip is written; there is nothing left to lose
-        _log.warning("the pipeline did not close cleanly", exc_info=True)
-    permits.tell_spent()
-    permits.flush()
-    await asyncio.sleep(0)  # Lets log lines that other threads left reach the socket.
+    await workshop.close()
     await writer.drain()
-
-
-async def _do(
-    pipeline: ClipPipeline, row: InputRow, timeout_s: float, send: Callable[[Message], None], meter: Meter
-) -> None:
-    current_clip.set(row.id)
-    try:
-        async with asyncio.timeout(timeout_s) as limit:
-            result = await pipeline.process(row)
-        finished = _checked(result, row)
-    except BudgetReachedError:
-        finished = Finished.not_started(row, meter.usage())
-    except TimeoutError:
-        if limit.expired():
-            finished = Finished.without_record(
-                row,
-                outcome="timed_out",
-                error_type="ClipTimeoutError",
-                reason="clip_timeout",
-                message=f"the clip was not done after {timeout_s:g} s",
-                hint="raise limits.clip_timeout_s",
-                usage=_spent(meter),
-            )
-        else:
-            finished = _internal(row, meter)
-    except asyncio.CancelledError:
-        send(_internal(row, meter))  # Nobody here cancels a clip: its own code did, and the parent waits for an answer.
-        raise
-    except (Exception, SystemExit):  # noqa: BLE001 - the border of a clip: any fault becomes its recorded outcome
-        finished = _internal(row, meter)
-    send(finished)
-
-
-def _spent(meter: Meter) -> Usage | None:
-    """What a clip without a record has cost; ``None`` where nothing was counted."""
-    return meter.usage() if meter.additions else None
-
-
-def _checked(result: CaptionRecord | FailureRecord, row: InputRow) -> Finished:
-    if not isinstance(result, CaptionRecord | FailureRecord) or result.id != row.id:
-        raise TypeError(f"the pipeline returned {type(result).__name__} for clip {row.id!r}")
-    return Finished.of(result)
-
-
-def _internal(row: InputRow, meter: Meter) -> Finished:
-    """The exception that is being handled, as the outcome of a clip."""
-    error = sys.exception()
-    _log.info("the pipeline failed", exc_info=True)
-    return Finished.without_record(
-        row,
-        outcome="internal",
-        error_type=type(error).__name__,
-        reason="internal",
-        message="".join(traceback.format_exception_only(error)).strip(),
-        hint="this is a fault of the program: please report it with the traceback from --log-file",
-        usage=_spent(meter),
-    )
-
-
-def _start_failed(error: Exception) -> StartFailed:
-    if isinstance(error, OmnidetectiveError):
-        return StartFailed(error.message, error.reason, error.hint, isinstance(error, UserError))
-    _log.info("the pipeline cannot be built", exc_info=True)
-    said = "".join(traceback.format_exception_only(error)).strip()
-    return StartFailed(f"the pipeline cannot be built: {said}", "worker_start", "", by_user=False)

@@ -20,7 +20,7 @@ from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fau
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
 from omnidetective.engine.progress import Progress, Silent
-from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
+from omnidetective.engine.source import WHOLE, Part, check_input, count_lines, read_rows
 from omnidetective.engine.tally import RunSummary, Tally
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS
@@ -47,7 +47,7 @@ async def run_batch(
     input_path: Path,
     output_path: Path,
     *,
-    shard: Shard = WHOLE,
+    shard: Part = WHOLE,
     limit: int | None = None,
     resume: bool = True,
     retry_failed: bool = False,
@@ -181,7 +181,7 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
 class _Run:
     """What the parts of a run tell each other."""
 
-    def __init__(self, ledger: Ledger, progress: Progress, shard: Shard, breaker: Breaker) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress, shard: Part, breaker: Breaker) -> None:
         self.tally = Tally()
         self._ledger = ledger
         self._progress = progress

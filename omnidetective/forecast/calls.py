@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -113,11 +113,8 @@ class Expected:
 
     def times(self, low: float, high: float) -> Expected:
         """The same for so many clips."""
-        return Expected(
-            stage=self.stage,
-            role=self.role,
-            roles=self.roles,
-            models=self.models,
+        return replace(
+            self,
             calls=self.calls.times(low, high),
             prompt=self.prompt.times(low, high),
             completion=self.completion.times(low, high),
@@ -125,14 +122,15 @@ class Expected:
             in_row_s=self.in_row_s.times(low, high),
         )
 
+    def waiting(self, share: float) -> Expected:
+        """The same, of which only a share adds to the time of a clip: the rest is waited for meanwhile."""
+        return replace(self, in_row_s=self.in_row_s.times(share, share))
+
     def from_low_to(self, other: Expected) -> Expected:
         """The lower end of this and the upper ends of another."""
         known = self.cost_usd is not None and other.cost_usd is not None
-        return Expected(
-            stage=self.stage,
-            role=self.role,
-            roles=self.roles,
-            models=self.models,
+        return replace(
+            self,
             calls=_spanned(self.calls, other.calls),
             prompt=_spanned(self.prompt, other.prompt),
             completion=_spanned(self.completion, other.completion),

@@ -12,14 +12,14 @@ from pydantic import BaseModel
 
 from omnidetective.config import TEXT_ROLES, Config
 from omnidetective.errors import ConfigError, OmnidetectiveError
-from omnidetective.forecast.calls import Bounds, Expected, Question, Size, exactly
-from omnidetective.forecast.tokens import image_tokens, sound_tokens, text_tokens
+from omnidetective.forecast.calls import Bounds, Expected, Question, Size
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.endpoint import resolve_endpoint
 from omnidetective.llm.json_schema import schema_of
 from omnidetective.llm.messages import TokenUsage
 from omnidetective.llm.prices import Price, built_in_prices
+from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens
 from omnidetective.observers.base import ObserverContext, ObserverSpec
 from omnidetective.observers.registry import ToolBox, fits
 from omnidetective.observers.witness import frames_wanted
@@ -34,6 +34,7 @@ _NO_KEY = "not-set"
 _FAST_TOKENS_PER_S, _SLOW_TOKENS_PER_S = 150.0, 30.0
 _FIRST_TOKEN_S = Size(0.4, 2.0)
 _PROMPT_TOKENS_PER_S = 5000.0
+_ENGLISH = 0.7
 _STAMP = "Frame at 12.34 s:"
 
 
@@ -100,19 +101,17 @@ class Ground:
         specs = (observer.spec for observer in self.toolbox.observers.values())
         return tuple(spec for spec in specs if spec.kind == kind and fits(spec, facts))
 
-    def text(self, prompt: str, role: str, **variables: object) -> Size:
+    def text(self, prompt: str, **variables: object) -> Size:
         """Tokens of a prompt; without variables, of its template as it stands, which is somewhat longer."""
         found = self.prompts.get(prompt)
         text = found.render(**variables) if variables or not found.inputs else found.text
-        return exactly(text_tokens(text, self.model(role)))
+        return size_of(text)
 
-    def form(self, schema: type[BaseModel], role: str) -> Size:
+    def form(self, schema: type[BaseModel]) -> Size:
         """Tokens of the schema of an answer: said in the prompt, or counted by the provider that enforces it."""
-        return exactly(text_tokens(json.dumps(schema_of(schema)), self.model(role)))
+        return size_of(json.dumps(schema_of(schema)))
 
-    def shown(
-        self, facts: MediaFacts, role: str, shows: Shows, *, fps: float, max_frames: int, part_s: float
-    ) -> Shown:
+    def shown(self, facts: MediaFacts, role: str, shows: Shows, *, fps: float, max_frames: int, part_s: float) -> Shown:
         """What a role's model is shown of ``part_s`` seconds: see ``stages.asking.exhibit``."""
         can, model = self.can(role), self.model(role)
         media = sound = sound_s = 0.0
@@ -123,13 +122,13 @@ class Ground:
             still = facts.modality == "image"
             images = 1 if still else frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
             width, height = _fitted(facts, self.settings.media.frame_longest_side_px)
-            stamp = 0.0 if still else text_tokens(_STAMP, model)
-            media += images * (image_tokens(width, height, model) + stamp)
+            stamp = 0 if still else text_tokens(_STAMP)
+            media += images * (image_tokens(width, height, model=model) + stamp)
         if "audio" in shows and facts.has_audio and can.audio and (not images or can.mixed_media):
             longest_s = can.max_audio_s
             if longest_s is None or part_s <= longest_s + 0.5:
                 sound_s = part_s
-                sound = sound_tokens(part_s, model)
+                sound = audio_tokens(part_s, model=model)
         return Shown(media + sound, sound, images, sound_s)
 
     def expected(
@@ -181,6 +180,12 @@ class Ground:
         return built_in_prices().find(self.model(role), host=self.hosts.get(role) or "")
 
 
+def size_of(text: str) -> Size:
+    """Tokens of a text of ours: English has 4 to 4.5 characters a token, the estimate is for 3."""
+    tokens = text_tokens(text)
+    return Size(_ENGLISH * tokens, tokens)
+
+
 def environment(config: Config, environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """The environment, with something in the place of keys that are missing."""
     env = os.environ if environ is None else environ
@@ -229,10 +234,9 @@ def _cost(price: Price | None, prompt: float, sound: float, completion: float, s
     """Of one call, in US dollars."""
     if price is None:
         return None
-    if sound_s:
-        by_the_minute = price.of_audio(sound_s)
-        if by_the_minute is not None:
-            return float(by_the_minute)
+    by_the_minute = price.of_audio(sound_s)
+    if by_the_minute is not None and not prompt:
+        return float(by_the_minute)
     tokens = TokenUsage(
         prompt_tokens=round(prompt), completion_tokens=round(completion), audio_prompt_tokens=round(sound)
     )

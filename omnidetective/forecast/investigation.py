@@ -9,9 +9,8 @@ from math import ceil
 from omnidetective.detective.inquiry import ConclusionArguments, attributes_of
 from omnidetective.detective.turns import inquiry_schema
 from omnidetective.forecast.calls import Expected, Question, Size, exactly, one_of
-from omnidetective.forecast.ground import Ground
+from omnidetective.forecast.ground import Ground, size_of
 from omnidetective.forecast.lengths import EVENT_FACTOR, OBSERVATION_FRAME, QUESTION, WITNESS_ANSWER, Lengths
-from omnidetective.forecast.tokens import text_tokens
 from omnidetective.observers.base import ObserverSpec
 from omnidetective.observers.registry import read_settings
 from omnidetective.observers.witness import LookingSettings, WitnessSettings
@@ -91,12 +90,11 @@ def _turns(ground: Ground) -> Size:
 
 
 def _detective(ground: Ground, facts: MediaFacts, lengths: Lengths, turns: Size, questions: Size) -> Expected:
-    settings, model = ground.settings.investigate, ground.model(ROLE)
+    settings = ground.settings.investigate
     calling = ground.can(ROLE).tools
     observers = (*ground.observers(facts, "witness"), *ground.observers(facts, "instrument"))
     system = ground.text(
         "detective/system",
-        ROLE,
         modality=facts.modality,
         attributes=list(attributes_of(facts)),
         inquiries=settings.inquiries,
@@ -106,7 +104,6 @@ def _detective(ground: Ground, facts: MediaFacts, lengths: Lengths, turns: Size,
     )
     opening = ground.text(
         "detective/opening",
-        ROLE,
         modality=facts.modality,
         duration_s=facts.duration_s,
         width=facts.width,
@@ -120,15 +117,13 @@ def _detective(ground: Ground, facts: MediaFacts, lengths: Lengths, turns: Size,
         hints=[],
     )
     schemas = json.dumps([ConclusionArguments.model_json_schema(), inquiry_schema(s.name for s in observers)])
-    start = system.plus(opening, exactly(text_tokens(schemas, model)))
+    start = system.plus(opening, size_of(schemas))
     # What was asked and answered before stands in every later turn: half of it in the turn in the middle.
     exchange = QUESTION.plus(OBSERVATION_FRAME, WITNESS_ANSWER)
     before = exchange.times(max(1.0, questions.low), settings.inquiries).times(0.5)
     conclusion = lengths.caption.plus(lengths.caption.times(EVENT_FACTOR.low, EVENT_FACTOR.high))
     said = QUESTION.times(max(1.0, questions.low), settings.inquiries).plus(conclusion)
-    question = Question(
-        prompt=start.plus(before), completion=Size(said.low / turns.low, said.high / turns.high), sound=exactly(0.0)
-    )
+    question = Question(prompt=start.plus(before), completion=Size(said.low / turns.low, said.high / turns.high))
     # A model that calls no functions is asked once more; one that writes JSON is shown what is wrong with it.
     again = 1 if calling else ground.settings.retry.repairs
     return ground.expected(STAGE, ROLE, question, low=turns.low, high=turns.high, repairs=again)
@@ -150,7 +145,6 @@ def _look(ground: Ground, spec: ObserverSpec, facts: MediaFacts, part_s: float) 
     if spec.name in _BRIEFED:
         brief = ground.text(
             f"witness/{spec.name}",
-            role,
             modality=facts.modality,
             start_s=0.0 if part_s else None,
             end_s=round(part_s, 2),

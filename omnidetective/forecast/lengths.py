@@ -30,40 +30,33 @@ class Lengths:
 
     Attributes:
         caption: a candidate, or the merged caption.
-        candidates: how many there are.
         told: candidates together, as later stages are told them.
         observations: observations together, likewise.
         transcript: the words with their times.
     """
 
     caption: Size
-    candidates: Size
     told: Size
     observations: Size
     transcript: Size
 
 
-def lengths_of(
-    ground: Ground, facts: MediaFacts, part_s: float, *, annotators: int, inquiries: Size, detective: bool
-) -> Lengths:
+def lengths_of(ground: Ground, facts: MediaFacts, part_s: float, *, candidates: Size, inquiries: Size) -> Lengths:
     """The lengths of one part.
 
     Args:
-        annotators: models that caption it.
+        candidates: how many captions of it there are.
         inquiries: questions to witnesses about it.
-        detective: whether a detective proposes a caption too.
     """
     longest = ground.settings.ensemble.answer_chars * _TOKENS_OF_CHARS
     caption = Size(80.0 + 1.5 * part_s, 350.0 + 7.0 * part_s).at_most(ground.settings.annotate.max_tokens)
     instruments = len(ground.observers(facts, "instrument"))
     measured = Size(20.0 + 0.5 * part_s, 150.0 + 5.0 * part_s).at_most(longest).plus(OBSERVATION_FRAME)
     answers = WITNESS_ANSWER.plus(OBSERVATION_FRAME)
-    candidates = exactly(annotators + detective)
     speech = Size(0.0, 8.0 * part_s) if facts.has_audio else NOTHING
     told = caption.at_most(longest).plus(exactly(15.0))
     return Lengths(
         caption=caption,
-        candidates=candidates,
         told=told.times(candidates.low, candidates.high),
         observations=answers.times(inquiries.low, inquiries.high).plus(measured.times(instruments)),
         transcript=speech,

@@ -47,6 +47,11 @@ _FILE = click.Path(path_type=Path)
     "--no-resume", is_flag=True, help="Begin a new output. One that is there is renamed (out.bak1.jsonl), never lost."
 )
 @click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what the run would do and cost, and do nothing: no model is called, nothing is written.",
+)
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only errors and what failed.")
@@ -63,6 +68,7 @@ def run(
     limit: int | None,
     no_resume: bool,
     retry_failed: bool,
+    dry_run: bool,
     no_trajectory: bool,
     log_file: Path | None,
     quiet: bool,
@@ -87,6 +93,23 @@ def run(
         num_workers=num_workers, concurrency=concurrency, trajectory=False if no_trajectory else None, **options
     )
     part = WHOLE if shard is None else Shard.parse(shard)
+    if dry_run:
+        from omnidetective.cli.estimate import show
+        from omnidetective.planning.planner import plan_run
+
+        plan = asyncio.run(
+            plan_run(
+                config,
+                input_path,
+                output_path,
+                shard=part,
+                limit=limit,
+                resume=not no_resume,
+                retry_failed=retry_failed,
+            )
+        )
+        show(plan)
+        sys.exit(0 if plan.would_start else 2)
     if not quiet:
         _say_what_is_missing(config)
         _say_what_keys_could_do(config)

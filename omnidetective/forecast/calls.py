@@ -84,6 +84,7 @@ class Expected:
         models: who plays them, ``provider:model``.
         cost_usd: ``None`` where a price is unknown.
         in_row_s: seconds of waiting that add to the time of a clip; calls made side by side count once.
+        unpriced: those of ``models`` whose price is unknown.
     """
 
     stage: str
@@ -95,6 +96,7 @@ class Expected:
     completion: Bounds
     cost_usd: Bounds | None
     in_row_s: Bounds = Bounds()
+    unpriced: tuple[str, ...] = ()
 
     def __add__(self, other: Expected) -> Expected:
         """The same stage and role, of other clips."""
@@ -109,6 +111,7 @@ class Expected:
             completion=self.completion + other.completion,
             cost_usd=(self.cost_usd or Bounds()) + (other.cost_usd or Bounds()) if known else None,
             in_row_s=self.in_row_s + other.in_row_s,
+            unpriced=tuple(dict.fromkeys((*self.unpriced, *other.unpriced))),
         )
 
     def times(self, low: float, high: float) -> Expected:
@@ -156,7 +159,7 @@ def one_of(expected: Iterable[Expected], role: str) -> Expected | None:
     costs = [one.cost_usd for one in each]
     return Expected(
         stage=each[0].stage,
-        role=each[0].role if len(each) == 1 else role,
+        role=role,
         roles=tuple(name for one in each for name in one.roles),
         models=tuple(dict.fromkeys(name for one in each for name in one.models)),
         calls=_widest(one.calls for one in each),
@@ -164,6 +167,7 @@ def one_of(expected: Iterable[Expected], role: str) -> Expected | None:
         completion=_widest(one.completion for one in each),
         cost_usd=None if None in costs else _widest(cost for cost in costs if cost is not None),
         in_row_s=_widest(one.in_row_s for one in each),
+        unpriced=tuple(dict.fromkeys(name for one in each for name in one.unpriced)),
     )
 
 

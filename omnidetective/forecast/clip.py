@@ -18,8 +18,9 @@ _SHORTEST_SEGMENT = 0.5
 def forecast_clip(ground: Ground, facts: MediaFacts) -> tuple[Expected, ...]:
     """What a clip will ask, by stage and role, in the order of the workflow."""
     fewest, most = segment_counts(facts.duration_s or 0.0, ground.settings.segment.max_s)
-    low, high = _in_parts(ground, facts, fewest), _in_parts(ground, facts, most)
-    return tuple(few.from_low_to(many) for few, many in zip(low, high, strict=True))
+    low = {(one.stage, one.role): one for one in _in_parts(ground, facts, fewest)}
+    high = _in_parts(ground, facts, most)
+    return tuple(low.get((one.stage, one.role), one.times(0.0, 1.0)).from_low_to(one) for one in high)
 
 
 def segment_counts(duration_s: float, max_s: float) -> tuple[int, int]:

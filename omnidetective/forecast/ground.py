@@ -173,6 +173,7 @@ class Ground:
             prompt=_each(calls, (question.prompt.low, question.prompt.high, longest)),
             completion=_each(calls, (question.completion.low, question.completion.high, question.completion.high)),
             cost_usd=_each(calls, tuple(c for c in costs if c is not None)) if None not in costs else None,
+            unpriced=(self.model(role),) if None in costs else (),
             in_row_s=_each(Bounds(in_row.low, in_row.high, in_row.high * (most / high if high else 1.0)), once_s),
         )
 

@@ -60,6 +60,7 @@ def estimate(
     \b
     Exit status: 0 the run would start · 1 no clip of the pilot has a record
                  2 bad usage or configuration, or a model that is needed is not ready
+                 130 interrupted
     """
     import asyncio
 
@@ -73,12 +74,20 @@ def estimate(
         plan = asyncio.run(plan_run(config, input_path, output_path, shard=part, limit=limit))
         show(plan, as_json=as_json)
         sys.exit(0 if plan.would_start else 2)
+    from omnidetective.engine.logs import logging_to
+    from omnidetective.engine.progress import progress_for
     from omnidetective.planning.pilot import fly
     from omnidetective.planning.pilot_tables import pilot_text
 
-    measured = asyncio.run(fly(config, input_path, output_path, clips=pilot, shard=part, limit=limit))
+    progress = progress_for(sys.stderr, quiet=False)
+    try:
+        with logging_to(progress.write, quiet=False, log_file=None):
+            flown = fly(config, input_path, output_path, clips=pilot, shard=part, limit=limit, progress=progress)
+            measured = asyncio.run(flown)
+    finally:
+        progress.close()
     click.echo(measured.model_dump_json() if as_json else pilot_text(measured), nl=as_json)
-    sys.exit(0 if measured.clips else 1)
+    sys.exit(130 if measured.interrupted else 0 if measured.recorded else 1)
 
 
 def show(plan: Plan, *, as_json: bool = False) -> None:

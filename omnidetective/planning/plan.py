@@ -131,7 +131,7 @@ def plan_of(config: Config, ground: Ground, found: Survey, probed: Probed) -> Pl
     problems = (*found.problems, *probed.problems)[: 2 * FIRST_PROBLEMS]
     facts = probed.facts
     per_clip = [forecast_clip(ground, one) for one in facts]
-    scale, error = _scale(found, probed)
+    scale, error = extrapolation(found, probed)
     known = bool(facts) or not found.to_do
     expected = tuple(one.times(scale * (1 - error), scale * (1 + error)) for one in _summed(per_clip))
     plan = Plan(
@@ -139,14 +139,7 @@ def plan_of(config: Config, ground: Ground, found: Survey, probed: Probed) -> Pl
         model_set=config.model_set.name,
         num_workers=settings.num_workers,
         concurrency=settings.concurrency,
-        clips=Clips(
-            rows=found.rows,
-            to_do=found.to_do,
-            done=found.done,
-            failed_before=found.failed_before,
-            unusable=found.unusable,
-            downloads=found.downloads,
-        ),
+        clips=clips_of(found),
         problems=tuple(Trouble(where=problem.where, why=problem.why) for problem in problems),
         media=_media(facts, probed, scale, error, known=known),
         notes=tuple(_notes(found, probed, ground)),
@@ -166,7 +159,12 @@ def plan_of(config: Config, ground: Ground, found: Survey, probed: Probed) -> Pl
     )
 
 
-def _scale(found: Survey, probed: Probed) -> tuple[float, float]:
+def clips_of(found: Survey) -> Clips:
+    """The counts of a survey."""
+    return Clips(**{name: getattr(found, name) for name in Clips.model_fields})
+
+
+def extrapolation(found: Survey, probed: Probed) -> tuple[float, float]:
     """By how much what was probed is to be multiplied, and how far off, in proportion, that may be."""
     if not probed.facts or not found.to_do:
         return 0.0, 0.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from omnidetective.planning.plan import Clips, Media, Plan, PlannedCalls, PlannedTotal, Range
-from omnidetective.report.layout import WIDTH, clean, duration, many, table
+from omnidetective.report.layout import WIDTH, clean, many, table
 
 _NAME: Final = 11
 _DASH: Final = "–"
@@ -58,8 +58,13 @@ def dollars(low: float, high: float) -> str:
 
 def lasting(low_s: float, high_s: float) -> str:
     """A range of time."""
-    ends = [duration(_digits(low_s)), duration(_digits(high_s))]
+    ends = [_time(low_s), _time(high_s)]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _time(seconds: float) -> str:
+    size, unit = (1, "s") if seconds < 120 else (60, "min") if seconds < 7200 else (3600, "h")
+    return f"{_digits(seconds / size):,.{1 if seconds / size < 10 else 0}f} {unit}".replace(".0 ", " ")
 
 
 def _usd(value: float) -> str:
@@ -76,24 +81,26 @@ def _digits(value: float) -> float:
 
 
 def _head(plan: Plan) -> Iterator[str]:
-    workers = f"{many(plan.num_workers, 'worker')}, {many(plan.concurrency, 'clip')} at once in each"
-    yield clean(f"Plan of a run · workflow {plan.workflow} · models {plan.model_set} · {workers}", WIDTH)
+    yield clean(f"Plan of a run · workflow {plan.workflow} · models {plan.model_set}", WIDTH)
     yield ""
-    yield from entry("clips", _clips(plan.clips))
+    yield from entry("clips", clips_told(plan.clips))
     yield from entry("media", _media(plan.media, plan.clips))
     for problem in plan.problems:
         yield from entry("unusable", clean(f"{problem.where}: {problem.why}", 4 * WIDTH))
     if unseen := plan.clips.unusable - sum(p.where.startswith("line ") for p in plan.problems):
         yield from entry("", f"and {many(unseen, 'row')} more")
+    found: dict[str, list[str]] = {}
     for model in plan.models:
+        # Models that share a key or a server share what is wrong with it.
         state = "not ready" if model.ready is False else "ready" if model.ready else "unsure"
         hint = f" ({model.hint})" if model.hint else ""
-        yield from entry(
-            "model", clean(f"{model.model}, {state}: {model.learnt}{hint} · {', '.join(model.roles)}", 4 * WIDTH)
-        )
+        found.setdefault(f"{state}: {model.learnt}{hint}", []).append(model.model)
+    for what, names in found.items():
+        yield from entry("models", clean(f"{', '.join(dict.fromkeys(names))} · {what}", 6 * WIDTH))
 
 
-def _clips(clips: Clips) -> str:
+def clips_told(clips: Clips) -> str:
+    """How many rows there are, and what of them."""
     parts = [f"{clips.to_do:,} to do"]
     parts += [f"{clips.done:,} done already"] * bool(clips.done)
     parts += [f"{clips.failed_before:,} failed before and are left alone"] * bool(clips.failed_before)
@@ -146,5 +153,6 @@ def _sums(plan: Plan, total: PlannedTotal) -> Iterator[str]:
     yield from entry("cost", told)
     if plan.wait_s is not None:
         waited = lasting(plan.wait_s.low, plan.wait_s.high)
-        yield from entry("waiting", f"{waited} for models; what is measured on this machine comes on top")
+        workers = f"{many(plan.num_workers, 'worker')} of {many(plan.concurrency, 'clip')} at once"
+        yield from entry("waiting", f"{waited} for models, with {workers}; measuring on this machine comes on top")
     yield from entry("", "Lengths of answers are guessed: `omnidetective estimate --pilot N` measures them.")

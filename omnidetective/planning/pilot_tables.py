@@ -1,0 +1,82 @@
+"""A pilot → plain text for a terminal of 80 columns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnidetective.planning.pilot import Account, Pilot
+from omnidetective.planning.scaling import Foreseen
+from omnidetective.planning.tables import clips_told, count, dollars, entry, lasting, rough
+from omnidetective.report.layout import WIDTH, clean, many, table
+
+
+def pilot_text(pilot: Pilot) -> str:
+    """What was measured, and what follows from it."""
+    lines = [f"Pilot · {pilot.recorded:,} of {many(pilot.chosen, 'clip')} captioned", ""]
+    lines += entry("records", clean(pilot.output, 4 * WIDTH))
+    lines += entry("clips", clips_told(pilot.clips))
+    lines += entry(
+        "media",
+        f"{_media(pilot.media_s, pilot.images)} in the pilot, {_media(pilot.left_s, pilot.left_images)} still to do",
+    )
+    if pilot.total is not None:
+        if pilot.total.taken.calls or pilot.cached_calls:
+            for title, accounts in (("STAGE", pilot.by_stage), ("ROLE", pilot.by_role), ("MODEL", pilot.by_model)):
+                lines += ["", *_table(title, (*accounts, pilot.total) if title == "STAGE" else accounts)]
+        lines += ["", *entry("still", _money(pilot.total))]
+    if pilot.run_s is not None:
+        lines += entry("time", f"{_time(pilot.run_s)} for what is still to do, with the same workers")
+    if pilot.cached_calls:
+        lines += entry(
+            "note",
+            f"{many(pilot.cached_calls, 'answer')} of the pilot came from the cache: what they "
+            "cost is not in the numbers",
+        )
+    for note in pilot.notes:
+        lines += entry("note", note)
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, accounts: Sequence[Account]) -> list[str]:
+    header = [title, "PILOT CALLS", "PILOT COST", "CALLS TO COME", "TOKENS TO COME", "COST TO COME"]
+    return table(header, ([one.name, *_numbers(one)] for one in accounts))
+
+
+def _numbers(one: Account) -> list[str]:
+    taken = one.taken
+    return [
+        count(taken.calls, up=True),
+        "unknown" if taken.cost_usd is None else dollars(taken.cost_usd, taken.cost_usd),
+        _counted(one.calls),
+        _counted(one.prompt_tokens.plus(one.completion_tokens)),
+        "unknown" if one.cost_usd is None else dollars(*_ends(one.cost_usd)),
+    ]
+
+
+def _counted(amount: Foreseen) -> str:
+    return rough(*_ends(amount))
+
+
+def _ends(amount: Foreseen) -> tuple[float, float]:
+    if amount.low is None or amount.high is None:
+        return amount.expected, amount.expected
+    return amount.low, amount.high
+
+
+def _money(total: Account) -> str:
+    if total.cost_usd is None:
+        return "cost unknown, as the price of a model is unknown"
+    told = f"about {dollars(total.cost_usd.expected, total.cost_usd.expected)}"
+    if total.cost_usd.low is None:
+        return told
+    return f"{told}; {dollars(*_ends(total.cost_usd))} at 90 %"
+
+
+def _time(amount: Foreseen) -> str:
+    return lasting(*_ends(amount))
+
+
+def _media(seconds: float, images: float) -> str:
+    told = [lasting(seconds, seconds)] if seconds or not images else []
+    told += [f"{rough(images, images)} image{'' if round(images) == 1 else 's'}"] if images else []
+    return " and ".join(told)

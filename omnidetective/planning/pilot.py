@@ -35,10 +35,14 @@ class Amounts(Sparse):
 
 
 class Account(Sparse):
-    """One stage, role or model: what it took, and what it will take for the clips that are left."""
+    """One stage, role or model: what it took, and what it will take for the clips that are left.
+
+    ``seconds`` is how long a stage worked on a clip of the pilot, on average; absent for roles and models.
+    """
 
     name: str
     taken: Amounts
+    seconds: float | None = None
     calls: Foreseen
     prompt_tokens: Foreseen
     completion_tokens: Foreseen
@@ -131,7 +135,11 @@ async def fly(
     found = await asyncio.to_thread(survey, input_path, output_path, shard=shard, limit=limit, sample=MOST_PROBED)
     base_dir = Path(os.path.abspath(input_path)).parent  # noqa: PTH100, ASYNC240 - as the run: links are the user's
     probed = await probe(found.sample, config.settings.media, base_dir=base_dir)
-    return _measured(config, str(summary.output), len(rows), records, found, probed, interrupted=summary.interrupted)
+    pilot = _measured(config, str(summary.output), len(rows), records, found, probed, interrupted=summary.interrupted)
+    if output_path is None:
+        again = "without --output the pilot's clips are left too: a run would caption and pay them again"
+        return pilot.model_copy(update={"notes": (*pilot.notes, again)})
+    return pilot
 
 
 def _records(output: Path, ids: IdSet) -> tuple[RecordView, ...]:
@@ -173,7 +181,7 @@ def _measured(
     return pilot.model_copy(
         update={
             "total": total,
-            "by_stage": _accounts(records, "by_stage", left),
+            "by_stage": _stages(records, left),
             "by_role": _accounts(records, "by_role", left),
             "by_model": _accounts(records, "by_model", left),
             "run_s": took,
@@ -207,6 +215,18 @@ def _left(records: Sequence[RecordView], found: Survey, probed: Probed) -> tuple
     if len(records) == 1:
         notes.append("one clip says nothing of how much clips differ: take more for a range")
     return _Left(seconds, images, error), tuple(notes)
+
+
+def _stages(records: Sequence[RecordView], left: _Left) -> tuple[Account, ...]:
+    """The stages in the order in which they ended, those that ask nobody included."""
+    named = {account.name: account for account in _accounts(records, "by_stage", left)}
+    order = dict.fromkeys((*(stage for record in records for stage in record.provenance.stages), *named))
+    return tuple(
+        (named.get(stage) or _account(stage, records, lambda _: None, left)).model_copy(
+            update={"seconds": sum(r.provenance.stages.get(stage, 0.0) for r in records) / len(records)}
+        )
+        for stage in order
+    )
 
 
 def _accounts(records: Sequence[RecordView], part: str, left: _Left) -> tuple[Account, ...]:

@@ -9,6 +9,8 @@ from omnidetective.planning.scaling import Foreseen
 from omnidetective.planning.tables import clips_told, count, dollars, entry, lasting, rough
 from omnidetective.report.layout import WIDTH, clean, many, table
 
+_SECONDS = "S A CLIP"
+
 
 def pilot_text(pilot: Pilot) -> str:
     """What was measured, and what follows from it."""
@@ -19,13 +21,15 @@ def pilot_text(pilot: Pilot) -> str:
         "media",
         f"{_media(pilot.media_s, pilot.images)} in the pilot, {_media(pilot.left_s, pilot.left_images)} still to do",
     )
-    if pilot.total is not None:
-        if pilot.total.taken.calls or pilot.cached_calls:
-            for title, accounts in (("STAGE", pilot.by_stage), ("ROLE", pilot.by_role), ("MODEL", pilot.by_model)):
-                lines += ["", *_table(title, (*accounts, pilot.total) if title == "STAGE" else accounts)]
-        lines += ["", *entry("still", _money(pilot.total))]
+    total = pilot.total
+    if total is not None:
+        lines += ["", "What the pilot took, and what the clips that are left will take"]
+        lines += ["", *_table("STAGE", (*pilot.by_stage, total))]
+        if total.taken.calls:
+            lines += ["", *_table("ROLE", pilot.by_role), "", *_table("MODEL", pilot.by_model)]
+        lines += ["", *entry("cost", _money(pilot, total))]
     if pilot.run_s is not None:
-        lines += entry("time", f"{_time(pilot.run_s)} for what is still to do, with the same workers")
+        lines += entry("time", f"{lasting(*_ends(pilot.run_s))} for what is left, with the same workers")
     if pilot.cached_calls:
         lines += entry(
             "note",
@@ -38,8 +42,13 @@ def pilot_text(pilot: Pilot) -> str:
 
 
 def _table(title: str, accounts: Sequence[Account]) -> list[str]:
-    header = [title, "PILOT CALLS", "PILOT COST", "CALLS TO COME", "TOKENS TO COME", "COST TO COME"]
-    return table(header, ([one.name, *_numbers(one)] for one in accounts))
+    timed = [_SECONDS] if title == "STAGE" else []
+    header = [title, *timed, "CALLS", "COST", "CALLS LEFT", "TOKENS LEFT", "COST LEFT"]
+    return table(header, ([one.name, *_seconds(one)[: len(timed)], *_numbers(one)] for one in accounts))
+
+
+def _seconds(one: Account) -> list[str]:
+    return ["" if one.seconds is None else f"{one.seconds:.1f}"]
 
 
 def _numbers(one: Account) -> list[str]:
@@ -63,17 +72,18 @@ def _ends(amount: Foreseen) -> tuple[float, float]:
     return amount.low, amount.high
 
 
-def _money(total: Account) -> str:
+def _money(pilot: Pilot, total: Account) -> str:
+    if not total.taken.calls:
+        return "nothing: the pilot called no model"
     if total.cost_usd is None:
-        return "cost unknown, as the price of a model is unknown"
+        known = sum(model.cost_usd.expected for model in pilot.by_model if model.cost_usd is not None)
+        unpriced = ", ".join(model.name for model in pilot.by_model if model.cost_usd is None)
+        least = f"at least about {dollars(known, known)}" if known else "unknown"
+        return clean(f"{least}; the price is unknown of {unpriced}", 4 * WIDTH)
     told = f"about {dollars(total.cost_usd.expected, total.cost_usd.expected)}"
     if total.cost_usd.low is None:
         return told
-    return f"{told}; {dollars(*_ends(total.cost_usd))} at 90 %"
-
-
-def _time(amount: Foreseen) -> str:
-    return lasting(*_ends(amount))
+    return f"{told}, in 9 of 10 cases {dollars(*_ends(total.cost_usd))}"
 
 
 def _media(seconds: float, images: float) -> str:

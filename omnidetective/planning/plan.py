@@ -128,7 +128,7 @@ class Plan(Sparse):
 def plan_of(config: Config, ground: Ground, found: Survey, probed: Probed) -> Plan:
     """Put together what was found out of the clips; of the models nothing is said yet."""
     settings = config.settings
-    problems = (*found.problems, *probed.problems)[: 2 * FIRST_PROBLEMS]
+    problems = (*found.problems, *probed.problems[:FIRST_PROBLEMS])
     facts = probed.facts
     per_clip = [forecast_clip(ground, one) for one in facts]
     scale, error = extrapolation(found, probed)

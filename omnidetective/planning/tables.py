@@ -18,7 +18,7 @@ def plan_text(plan: Plan) -> str:
     """The whole plan."""
     lines = [*_head(plan)]
     if plan.calls and plan.total is not None:
-        lines += ["", *_calls(plan.calls, plan.total), "", *_sums(plan, plan.total)]
+        lines += ["", *_calls(plan, plan.calls, plan.total), "", *_sums(plan, plan.total)]
     elif plan.calls is not None and plan.clips.to_do:
         lines += ["", "No model is called, and nothing is spent: the embedded cast does all."]
     for note in plan.notes:
@@ -112,26 +112,24 @@ def clips_told(clips: Clips) -> str:
 def _media(media: Media, clips: Clips) -> str:
     if not clips.to_do:
         return "nothing to do"
-    if media.hours is None:
-        return "unknown"
     parts = []
-    if media.hours.high:
+    if media.hours is not None and media.hours.high:
         parts.append(lasting(3600 * media.hours.low, 3600 * media.hours.high))
     if media.images is not None:
         images = rough(media.images.low, media.images.high)
         parts.append(f"{images} image{'' if images == '1' else 's'}")
-    told = " and ".join(parts) or "nothing that lasts"
+    told = " and ".join(parts) or "unknown"
     if media.unreadable:
         told += f"; {media.unreadable:,} of {media.probed:,} clips that were looked at cannot be opened"
     return told
 
 
-def _calls(calls: Sequence[PlannedCalls], total: PlannedTotal) -> list[str]:
+def _calls(plan: Plan, calls: Sequence[PlannedCalls], total: PlannedTotal) -> list[str]:
     rows = [[f"{one.stage:<12} {one.role}", *_numbers(one, one.cost_usd)] for one in calls]
-    return table(
-        [f"{'STAGE':<12} ROLE", "CALLS", "PROMPT", "ANSWERS", "COST"],
-        [*rows, ["all", *_numbers(total, total.cost_usd)]],
-    )
+    whole = _numbers(total, total.cost_usd if _priced(plan) else None)
+    if plan.unpriced and _priced(plan):
+        whole[-1] += "+"
+    return table([f"{'STAGE':<12} ROLE", "CALLS", "PROMPT", "ANSWERS", "COST"], [*rows, ["all", *whole]])
 
 
 def _numbers(one: PlannedCalls | PlannedTotal, cost: Range | None) -> list[str]:
@@ -141,18 +139,22 @@ def _numbers(one: PlannedCalls | PlannedTotal, cost: Range | None) -> list[str]:
 
 
 def _sums(plan: Plan, total: PlannedTotal) -> Iterator[str]:
-    repaired = "were every answer to be repaired as often as the settings allow"
-    cost = total.cost_usd
-    yield from entry(
-        "calls", f"{rough(total.calls.low, total.calls.high)}; {count(total.calls.most, up=True)} {repaired}"
-    )
-    priced = any(one.cost_usd is not None for one in plan.calls or ())
-    told = f"{dollars(cost.low, cost.high)}; {dollars(cost.most, cost.most)} likewise" if priced else "unknown"
-    if plan.unpriced:
-        told += f". Not in it, as their price is unknown: {', '.join(plan.unpriced)}"
+    calls, cost = total.calls, total.cost_usd
+    most = count(calls.most, up=True)
+    yield from entry("calls", f"{rough(calls.low, calls.high)}, up to {most} where every answer has to be repaired")
+    unpriced = ", ".join(plan.unpriced)
+    if _priced(plan):
+        told = f"{dollars(cost.low, cost.high)}, up to {dollars(cost.most, cost.most)} where every answer is repaired"
+        told += f"; not in it, as the price is unknown: {unpriced}" * bool(unpriced)
+    else:
+        told = f"unknown, as the price is of {unpriced}"
     yield from entry("cost", told)
     if plan.wait_s is not None:
         waited = lasting(plan.wait_s.low, plan.wait_s.high)
         workers = f"{many(plan.num_workers, 'worker')} of {many(plan.concurrency, 'clip')} at once"
         yield from entry("waiting", f"{waited} for models, with {workers}; measuring on this machine comes on top")
-    yield from entry("", "Lengths of answers are guessed: `omnidetective estimate --pilot N` measures them.")
+    yield from entry("note", "how long answers get is guessed: `omnidetective estimate --pilot N` measures it")
+
+
+def _priced(plan: Plan) -> bool:
+    return any(one.cost_usd is not None for one in plan.calls or ())

@@ -7,7 +7,8 @@ from math import ceil
 
 from omnidetective.forecast.calls import Bounds, Expected, joined
 from omnidetective.forecast.ground import Ground
-from omnidetective.forecast.stages import FORECASTS, Piece
+from omnidetective.forecast.piece import Piece
+from omnidetective.forecast.stages import FORECASTS
 from omnidetective.records import MediaFacts
 from omnidetective.stages.plan import StagePlan
 

@@ -6,118 +6,20 @@ They follow ``omnidetective/stages``: what is asked there is counted here. A sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from math import ceil
 
 from omnidetective.detective.inquiry import attributes_of
 from omnidetective.forecast import investigation as detective
+from omnidetective.forecast.auditing import examined, judged
 from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exactly
-from omnidetective.forecast.ground import Ground
-from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING, Lengths, lengths_of
+from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
 from omnidetective.forecast.listening import by_transcriber, is_served
-from omnidetective.records import MediaFacts
-from omnidetective.settings import AnnotatorSettings
-from omnidetective.stages import auditor, contradictions, ensemble, gate, refine, split, verify
-from omnidetective.stages.annotate import has_any_of
-from omnidetective.stages.asking import Look
+from omnidetective.forecast.piece import Piece
+from omnidetective.stages import auditor, ensemble, gate, refine, split, verify
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart
 
-_USUAL_CONTRADICTIONS = 2
-"""In a clip with many; at most ``contradictions.MOST`` are examined."""
 _FORM_OF_ONE_ATTRIBUTE = Size(25.0, 40.0)
 _REFINER_VERSIONS = 2
 _SPLIT_ROUNDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A clip as a stage meets it: in ``parts`` parts of ``part_s`` seconds; ``again``: after the gate sent it back."""
-
-    ground: Ground
-    facts: MediaFacts
-    parts: int
-    part_s: float
-    again: bool = False
-
-    @property
-    def annotators(self) -> Mapping[str, AnnotatorSettings]:
-        """Those that have something of this clip to be shown."""
-        if not self.has("annotate"):
-            return {}
-        named = self.ground.settings.annotate.annotators
-        return {name: a for name, a in named.items() if a.enabled and has_any_of(a.shows, self.facts)}
-
-    @property
-    def chats(self) -> Mapping[str, AnnotatorSettings]:
-        """The annotators that are models; without a model to merge them none is asked."""
-        if self.ground.cast.is_embedded(ensemble.ROLE):
-            return {}
-        return {n: a for n, a in self.annotators.items() if a.role != "asr" and self.ground.asks(a.role)}
-
-    @property
-    def detective(self) -> bool:
-        """Whether a model plays a detective of this workflow."""
-        return self.has("investigate") and self.ground.asks(detective.ROLE)
-
-    @property
-    def inquiries(self) -> Size:
-        """Questions to witnesses about one part."""
-        return detective.inquiries(self.ground, self.facts) if self.detective else NOTHING
-
-    @property
-    def hears_words(self) -> bool:
-        """Whether somebody is shown the words while the clip is captioned."""
-        wanted = any("transcript" in a.shows for a in (*self.chats.values(), *self._transcripts))
-        return wanted and "asr" in self.ground.toolbox.observers and self.facts.has_audio
-
-    @property
-    def _transcripts(self) -> tuple[AnnotatorSettings, ...]:
-        if self.ground.cast.is_embedded(ensemble.ROLE):
-            return ()
-        return tuple(a for a in self.annotators.values() if a.role == "asr")
-
-    @property
-    def candidates(self) -> Size:
-        """Captions of one part."""
-        least = len(self.chats) + self.has("investigate")
-        return Size(least, least + (len(self._transcripts) if self.hears_words else 0))
-
-    @property
-    def lengths(self) -> Lengths:
-        """How long texts about one part get."""
-        return lengths_of(self.ground, self.facts, self.part_s, candidates=self.candidates, inquiries=self.inquiries)
-
-    @property
-    def waves(self) -> int:
-        """How many parts are worked on one after the other."""
-        return ceil(self.parts / self.ground.settings.segment.parallel)
-
-    def has(self, stage: str) -> bool:
-        """Whether the workflow has a stage."""
-        return stage in self.ground.plan.names
-
-    def look(self, role: str, look: Look) -> Question:
-        """What a role is shown of one part, as a call without words and without an answer."""
-        shown = self.ground.shown(
-            self.facts, role, look.shows, fps=look.fps, max_frames=look.max_frames, part_s=self.part_s
-        )
-        words = self.lengths.transcript if "transcript" in look.shows else NOTHING
-        return Question(exactly(shown.media).plus(words), NOTHING, exactly(shown.sound))
-
-    def asked(
-        self, stage: str, role: str, question: Question, low: float, high: float, *, most: float | None = None
-    ) -> Expected:
-        """Calls for an answer in a form, about each part: ``low`` to ``high`` of them a part."""
-        return self.ground.expected(
-            stage,
-            role,
-            question,
-            low=low * self.parts,
-            high=high * self.parts,
-            most=None if most is None else most * self.parts,
-            repairs=self.ground.settings.retry.repairs,
-            in_row=Size(low * self.waves, high * self.waves),
-        )
 
 
 def _investigate(piece: Piece) -> Iterator[Expected]:
@@ -228,73 +130,8 @@ def _audit(piece: Piece) -> Iterator[Expected]:
         yield by_transcriber(ground, "audit", facts.duration_s or 0.0, parts=1)
     if not ground.settings.audit.auditor or not ground.asks(auditor.ROLE):
         return
-    yield from _judged(piece, "audit", least=1)
-    yield from _examined(piece)
-
-
-def _judged(piece: Piece, stage: str, *, least: int) -> Iterator[Expected]:
-    """The auditor's look at the draft, all attributes at once or each by itself."""
-    ground, settings, lengths = piece.ground, piece.ground.settings.audit, piece.lengths
-    attributes = tuple(a for a in attributes_of(piece.facts) if a in settings.attributes)
-    if not attributes:
-        return
-    calls = [attributes] if settings.calls == "one" else [(a,) for a in attributes]
-    look = piece.look(auditor.ROLE, settings)
-    modality = piece.facts.modality
-    lists = ["\n\n".join(ground.prompts.get(f"audit/{a}").render(modality=modality) for a in asked) for asked in calls]
-    own = exactly(0.0).plus(*(ground.text("audit/system", modality=modality, lists=text) for text in lists))
-    forms = exactly(0.0).plus(*(ground.form(auditor.answer_form(asked)) for asked in calls))
-    prompt = (
-        own.plus(forms)
-        .times(1 / len(calls))
-        .plus(ground.text("audit/task"), look.prompt, lengths.caption, lengths.observations, lengths.told)
-    )
-    findings = FINDING.times(0, 1.5 * len(attributes))
-    answer = exactly(12.0 * len(attributes)).plus(findings).times(1 / len(calls)).at_most(settings.max_tokens)
-    yield piece.asked(stage, auditor.ROLE, Question(prompt, answer, look.sound), least * len(calls), len(calls))
-
-
-def _examined(piece: Piece) -> Iterator[Expected]:
-    """The search for contradictions, and asking again about what it finds; once a clip, however long."""
-    ground, settings, lengths = piece.ground, piece.ground.settings.audit, piece.lengths
-    reports = lengths.observations.plus(lengths.told).times(piece.parts)
-    surely = len(piece.chats) * piece.parts + piece.inquiries.low * piece.parts > 1
-    possible = len(piece.chats) * piece.parts + piece.inquiries.high * piece.parts > 1
-    if not possible and not piece.detective:
-        return
-    search = Question(
-        ground.text("audit/contradictions", most=contradictions.MOST).plus(
-            ground.text("audit/contradictions_task"), ground.form(contradictions.ContradictionsFound), reports
-        ),
-        Size(12.0, 12.0 + 150.0 * _USUAL_CONTRADICTIONS),
-    )
-    repairs = ground.settings.retry.repairs
-    yield ground.expected("audit", auditor.ROLE, search, low=float(surely), high=1.0, repairs=repairs)
-    if not settings.cross_examine:
-        return
-    decision = Question(
-        ground.text("audit/decide").plus(
-            ground.text("audit/decide_task"),
-            ground.form(contradictions.Decisions),
-            lengths.caption.times(piece.parts),
-            reports.times(0.2, 0.6),
-        ),
-        Size(40.0, 120.0 * _USUAL_CONTRADICTIONS),
-    )
-    yield ground.expected("audit", auditor.ROLE, decision, low=0.0, high=1.0, repairs=repairs)
-    count = detective.witness_count(ground, piece.facts)
-    asked_again = detective.witnesses(
-        ground,
-        piece.facts,
-        min(piece.part_s, 20.0),
-        stage="audit",
-        low=0.0,
-        high=float(count * _USUAL_CONTRADICTIONS),
-        most=float(count * contradictions.MOST),
-        in_row=Size(0.0, 1.0),
-    )
-    if asked_again is not None:
-        yield asked_again
+    yield from judged(piece, "audit", least=1)
+    yield from examined(piece)
 
 
 def _refine(piece: Piece) -> Iterator[Expected]:
@@ -307,7 +144,7 @@ def _refine(piece: Piece) -> Iterator[Expected]:
         answer = lengths.caption.plus(Size(30.0, 400.0)).at_most(settings.max_tokens)
         yield piece.asked("refine", refine.ROLE, Question(prompt, answer), 0, _REFINER_VERSIONS)
     if settings.reaudit == "full" and ground.asks(auditor.ROLE):
-        yield from _judged(piece, "refine", least=0)
+        yield from judged(piece, "refine", least=0)
 
 
 def _split(piece: Piece) -> Iterator[Expected]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from e2e.media_files import tone, video
+from PIL import Image
 from planning.role_studio import Troubled, asked, cast_by_role, omnidetective, plays
-from servers.faulty_openai import FaultyOpenAI
+from servers.faulty_openai import FaultyOpenAI, Seen
+
+from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens
 
 WITHOUT_INSTRUMENTS = ("--set", "observers.ocr.enabled=false", "--set", "observers.asr.enabled=false")
 CLIPS = {"short": ("film.mp4", 2.0), "segmented": ("film.mp4", 13.0), "sound": ("tone.wav", 2.0)}
@@ -64,3 +69,33 @@ async def test_with_repairs_and_findings_no_role_is_asked_more_often_than_the_mo
     for role, calls in foreseen["calls_by_role"].items():
         assert counts[role] <= calls["most"], (role, counts, calls)
     assert counts["auditor"] > foreseen["calls_by_role"]["auditor"]["low"]
+
+
+async def test_what_annotators_are_shown_is_as_long_as_foreseen(tmp_path: Path) -> None:
+    video(tmp_path / "film.mp4", seconds=7.0, size="640x360")
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "a", "video": "film.mp4"}) + "\n")
+    arguments = (*options(tmp_path, "avocado"), "--set", "segment.max_s=60")
+    async with FaultyOpenAI(plays) as server:
+        _, printed, _ = await omnidetective("estimate", "--json", *arguments, cwd=tmp_path, base_url=server.base_url)
+        status, _, said = await omnidetective("run", *arguments, cwd=tmp_path, base_url=server.base_url)
+    assert status == 0, said
+    foreseen = {call["role"]: call["prompt_tokens"] for call in json.loads(printed)["calls"]}
+    sent = {str(seen.body["model"]): seen for seen in server.seen}
+    for role, seconds in (("frame_captioner", 0.0), ("audio_llm", 7.0)):
+        tokens = prompt_tokens(sent[role], seconds)
+        assert foreseen[role]["low"] <= tokens <= foreseen[role]["high"], (role, tokens)
+
+
+def prompt_tokens(seen: Seen, seconds: float) -> int:
+    """The tokens of a request, from what came over the wire."""
+    model = f"openai:{seen.body['model']}"
+    total = audio_tokens(seconds, model=model) if seconds else 0
+    for message in seen.body["messages"]:
+        content = message["content"]
+        for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            if part["type"] == "text":
+                total += text_tokens(part["text"])
+            elif part["type"] == "image_url":
+                with Image.open(BytesIO(b64decode(part["image_url"]["url"].split(",")[1]))) as image:
+                    total += image_tokens(*image.size, model=model)
+    return total

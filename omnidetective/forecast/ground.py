@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from pydantic import BaseModel
@@ -109,7 +110,7 @@ class Ground:
 
     def form(self, schema: type[BaseModel]) -> Size:
         """Tokens of the schema of an answer: said in the prompt, or counted by the provider that enforces it."""
-        return size_of(json.dumps(schema_of(schema)))
+        return _size_of_form(schema)
 
     def shown(self, facts: MediaFacts, role: str, shows: Shows, *, fps: float, max_frames: int, part_s: float) -> Shown:
         """What a role's model is shown of ``part_s`` seconds: see ``stages.asking.exhibit``."""
@@ -185,6 +186,11 @@ def size_of(text: str) -> Size:
     """Tokens of a text of ours: English has 4 to 4.5 characters a token, the estimate is for 3."""
     tokens = text_tokens(text)
     return Size(_ENGLISH * tokens, tokens)
+
+
+@lru_cache(maxsize=64)
+def _size_of_form(schema: type[BaseModel]) -> Size:
+    return size_of(json.dumps(schema_of(schema)))
 
 
 def environment(config: Config, environ: Mapping[str, str] | None = None) -> Mapping[str, str]:

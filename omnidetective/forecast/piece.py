@@ -92,9 +92,7 @@ class Piece:
         words = self.lengths.transcript if "transcript" in look.shows else NOTHING
         return Question(exactly(shown.media).plus(words), NOTHING, exactly(shown.sound))
 
-    def asked(
-        self, stage: str, role: str, question: Question, low: float, high: float, *, most: float | None = None
-    ) -> Expected:
+    def asked(self, stage: str, role: str, question: Question, low: float, high: float) -> Expected:
         """Calls for an answer in a form, about each part: ``low`` to ``high`` of them a part."""
         return self.ground.expected(
             stage,
@@ -102,7 +100,6 @@ class Piece:
             question,
             low=low * self.parts,
             high=high * self.parts,
-            most=None if most is None else most * self.parts,
             repairs=self.ground.settings.retry.repairs,
             in_row=Size(low * self.waves, high * self.waves),
         )

@@ -11,6 +11,7 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
     "caption": ("omnidetective.cli.caption", "Caption one clip and print the caption."),
+    "estimate": ("omnidetective.cli.estimate", "Say what a run will cost: foreseen, or measured on a few clips."),
     "stats": ("omnidetective.cli.stats", "Show quality, outcomes, tokens and cost of an output."),
     "status": ("omnidetective.cli.status", "Say how far a run is: records, failures, what is left, cost."),
     "failures": ("omnidetective.cli.failures", "List the clips without a record, and why."),

@@ -67,6 +67,11 @@ _FILE = click.Path(path_type=Path)
     help="Stop before more US dollars are spent on this output, by all runs together. With a higher one, it goes on.",
 )
 @click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what the run would do and cost, and do nothing: no model is called, nothing is written.",
+)
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only errors and what failed.")
@@ -86,6 +91,7 @@ def run(
     no_resume: bool,
     max_cost: str | None,
     retry_failed: bool,
+    dry_run: bool,
     no_trajectory: bool,
     log_file: Path | None,
     quiet: bool,
@@ -118,6 +124,23 @@ def run(
     if ray_address is not None and config.settings.engine != "ray":
         raise click.UsageError("--ray-address goes with --engine ray")
     part = WHOLE if shard is None else Shard.parse(shard)
+    if dry_run:
+        from omnidetective.cli.estimate import show
+        from omnidetective.planning.planner import plan_run
+
+        plan = asyncio.run(
+            plan_run(
+                config,
+                input_path,
+                output_path,
+                shard=part,
+                limit=limit,
+                resume=not no_resume,
+                retry_failed=retry_failed,
+            )
+        )
+        show(plan)
+        sys.exit(0 if plan.would_start else 2)
     if not quiet:
         _say_what_is_missing(config)
         _say_what_keys_could_do(config)

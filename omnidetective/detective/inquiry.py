@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from omnidetective.case import Case
 from omnidetective.evidence import Span
-from omnidetective.records import ATTRIBUTES, Attribute, Event, Observation, TrajectoryMessage
+from omnidetective.records import ATTRIBUTES, Attribute, Event, MediaFacts, Observation, TrajectoryMessage
 
 _AUDIO_ATTRIBUTES: frozenset[Attribute] = frozenset(
     {"scene", "characters", "actions", "narrative", "speech", "emotions"}
@@ -165,8 +165,12 @@ class Detective(Protocol):
 
 
 def possible_attributes(case: Case) -> tuple[Attribute, ...]:
+    """The attributes that the clip of a case can have."""
+    return attributes_of(case.clip.facts)
+
+
+def attributes_of(facts: MediaFacts) -> tuple[Attribute, ...]:
     """The attributes that a clip of this kind can have: an image has no speech, a sound track no camera."""
-    facts = case.clip.facts
     if facts.modality == "image":
         return tuple(a for a in ATTRIBUTES if a in _IMAGE_ATTRIBUTES)
     if not facts.has_video:

@@ -23,7 +23,7 @@ from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fau
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
 from omnidetective.engine.progress import Progress, Silent
-from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, read_rows
+from omnidetective.engine.source import WHOLE, Part, check_input, count_lines, read_rows
 from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, Spending, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS
@@ -52,7 +52,7 @@ async def run_batch(
     input_path: Path,
     output_path: Path,
     *,
-    shard: Shard = WHOLE,
+    shard: Part = WHOLE,
     limit: int | None = None,
     resume: bool = True,
     retry_failed: bool = False,
@@ -213,7 +213,7 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
 class _Run:
     """What the parts of a run tell each other."""
 
-    def __init__(self, ledger: Ledger, shard: Shard, breaker: Breaker) -> None:
+    def __init__(self, ledger: Ledger, shard: Part, breaker: Breaker) -> None:
         self.tally = Tally()
         self._ledger = ledger
         self._shard = shard
@@ -336,7 +336,7 @@ def _budget(keeper: Bookkeeper) -> BudgetSummary | None:
     return BudgetSummary(keeper.cap_usd, keeper.spent_usd, keeper.largest_usd, keeper.reached)
 
 
-def _rows(input_path: Path, shard: Shard, limit: int | None) -> int | None:
+def _rows(input_path: Path, shard: Part, limit: int | None) -> int | None:
     """How many rows there are to look at; of a part of the input nobody knows before it is read."""
     count = count_lines(input_path) if shard == WHOLE else None
     return count if count is None or limit is None else min(count, limit)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Protocol, Self
 
 from pydantic import JsonValue
 
@@ -56,11 +56,17 @@ class Shard:
         return int.from_bytes(digest) % self.count == self.number - 1
 
 
+class Part(Protocol):
+    """Some of the clips of an input, told by their ids: a shard, or a choice."""
+
+    def holds(self, clip_id: str) -> bool: ...
+
+
 WHOLE: Final = Shard(1, 1)
 
 
 def read_rows(
-    path: Path, *, shard: Shard = WHOLE, max_line_bytes: int = MAX_LINE_BYTES
+    path: Path, *, shard: Part = WHOLE, max_line_bytes: int = MAX_LINE_BYTES
 ) -> Iterator[InputRow | FailureRecord]:
     """Every row of the input that belongs to the shard, in order; a row that cannot be used as a failure.
 

@@ -92,6 +92,11 @@ async def open_clip(
         yield clip
 
 
+def is_download(media: str) -> bool:
+    """Whether the media of a row have to be fetched before anything is known of them."""
+    return media[:5].lower() != "data:" and _URL.match(media) is not None
+
+
 class _Scratch:
     """A temporary folder, made when it is first needed: a clip that is a local file needs none."""
 
@@ -112,7 +117,7 @@ class _Scratch:
 async def _take(media: str, scratch: _Scratch, settings: MediaSettings, base_dir: Path, network: Network) -> _Named:
     if media[:5].lower() == "data:":
         return await asyncio.to_thread(_take_data_uri, media, scratch.folder, settings.max_download_mb << 20)
-    if _URL.match(media):
+    if is_download(media):
         path = urllib.parse.urlsplit(media).path if media.isprintable() else ""
         suffix = Path(path).suffix
         target = scratch.folder / f"media{suffix if _SUFFIX.fullmatch(suffix) else ''}"

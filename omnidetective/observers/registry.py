@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
+from omnidetective.records import MediaFacts
 
 GROUP = "omnidetective.observers"
 
@@ -155,11 +156,8 @@ class ToolBox:
         return tuple(self._fitting(clip))
 
     def _fitting(self, clip: Clip) -> Iterator[Observer]:
-        facts = clip.facts
         for observer in self.observers.values():
-            needs = observer.spec.needs
-            has_stream = facts.has_audio if needs == "audio" else facts.has_video if needs == "video" else True
-            if facts.modality in observer.spec.modalities and has_stream:
+            if fits(observer.spec, clip.facts):
                 yield observer
 
     def out_of_order(self, clip: Clip) -> dict[str, Unavailable]:
@@ -171,6 +169,12 @@ class ToolBox:
             if why.reason != "disabled" and (spec is None or clip.facts.modality in spec.modalities):
                 fits[name] = why
         return fits
+
+
+def fits(spec: ObserverSpec, facts: MediaFacts) -> bool:
+    """Whether an observer can say something about a clip of this kind."""
+    has_stream = facts.has_audio if spec.needs == "audio" else facts.has_video if spec.needs == "video" else True
+    return facts.modality in spec.modalities and has_stream
 
 
 def read_settings(spec: ObserverSpec, values: Mapping[str, Any]) -> ObserverSettings:

@@ -136,11 +136,16 @@ async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, 
     A picture is shown once, without a time.
     """
     seconds = clip.duration_s if span is None else span.duration_s
-    count = min(look.max_frames, max(2, round(seconds * look.fps)), look.max_frames if most is None else most)
-    frames: tuple[Frame, ...] = await clip.uniform_frames(max(1, count), span=span)
+    count = frames_wanted(seconds, fps=look.fps, max_frames=look.max_frames, most=most)
+    frames: tuple[Frame, ...] = await clip.uniform_frames(count, span=span)
     shown: list[Part | str] = []
     for frame in frames:
         if frame.time_s is not None:
             shown.append(f"Frame at {frame.time_s:.2f} s:")
         shown.append(ImagePart(data=frame.jpeg, time_s=frame.time_s))
     return tuple(shown)
+
+
+def frames_wanted(seconds: float, *, fps: float, max_frames: int, most: int | None) -> int:
+    """How many frames of a span are shown: see :func:`frames_shown`."""
+    return max(1, min(max_frames, max(2, round(seconds * fps)), max_frames if most is None else most))

@@ -23,7 +23,7 @@ from omnidetective.media.clip import Clip
 from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, in_proportion, observation
 from omnidetective.observers.witness import CUT_OFF, answer_of
-from omnidetective.records import Attribute, Observation
+from omnidetective.records import Attribute, MediaFacts, Observation
 from omnidetective.settings import AnnotatorSettings, Shows
 from omnidetective.stages import dossier
 from omnidetective.stages.annotate_by_rules import proposed_by_rules, transcript_caption
@@ -59,7 +59,11 @@ class Annotate(Stage):
 
 def in_clip(shows: Shows, case: Case) -> bool:
     """Whether the clip has anything of what is to be shown: there is no sound in an image, no picture in a song."""
-    facts = case.clip.facts
+    return has_any_of(shows, case.clip.facts)
+
+
+def has_any_of(shows: Shows, facts: MediaFacts) -> bool:
+    """Whether media of this kind have anything of what is to be shown."""
     return any(facts.has_video if what == "frames" else facts.has_audio for what in shows)
 
 

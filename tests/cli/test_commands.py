@@ -31,6 +31,7 @@ def test_no_command_prints_the_help_and_every_command() -> None:
     for name in (
         "run",
         "caption",
+        "estimate",
         "stats",
         "status",
         "failures",

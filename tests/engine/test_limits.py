@@ -70,7 +70,7 @@ async def test_retry_after_seen_by_one_caller_holds_all_workers(folder: Folder) 
     def play(seen: Seen) -> Behaviour:
         if len(server.seen) == 40:
             complained_at.append(seen.at_s)
-            return rate_limited(retry_after="2")
+            return rate_limited(retry_after="3")
         return late(says("yes"), 0.05)
 
     async with FaultyOpenAI(play) as server:
@@ -79,9 +79,9 @@ async def test_retry_after_seen_by_one_caller_holds_all_workers(folder: Folder) 
     assert summary.exit_status == 0
     assert len(came) == 161
     # What was on its way already when the answer was read is not held back.
-    in_the_pause = [at for at in came if 0.5 < at < 2.0]
+    in_the_pause = [at for at in came if 1.0 < at < 3.0]
     assert not in_the_pause
-    assert sum(at >= 2.0 for at in came) > 50
+    assert sum(at >= 3.0 for at in came) > 50
 
 
 async def test_the_cap_on_calls_at_once_holds_over_two_workers(folder: Folder) -> None:
@@ -114,7 +114,7 @@ async def test_requests_a_minute_hold_over_two_workers(folder: Folder) -> None:
         await run(folder, server, "limits.models.openai:m-1.5.requests_per_minute=60", clips=5, calls=1)
         came = sorted(seen.at_s for seen in server.seen)
     assert len(came) == 5
-    assert came[4] - came[0] > 2.9
+    assert came[4] - came[0] > 2.0
 
 
 async def test_a_worker_that_dies_gives_its_leave_back(folder: Folder) -> None:

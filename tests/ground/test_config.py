@@ -8,6 +8,7 @@ import pytest
 
 from omnidetective.config import load_config, load_model_set, names
 from omnidetective.errors import ConfigError
+from omnidetective.settings import ModelLimits
 
 
 def test_command_line_beats_environment_beats_file_beats_defaults(tmp_path: Path) -> None:
@@ -77,3 +78,28 @@ def test_every_built_in_model_set_can_be_read_and_has_a_detective() -> None:
 def test_an_unknown_model_set_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"known: .*local"):
         load_model_set("locl")
+
+
+def test_a_glob_on_models_is_one_key_whatever_dots_it_has(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(
+        "limits: {models: {'openai:gpt-4.1*': {concurrency: 3}, 'dashscope:qwen3.8-omni': {concurrency: 4}}}"
+    )
+    given = ["limits.models.openai:gpt-4.1*.requests_per_minute=60", 'limits.models={"vllm:x.y": {concurrency: 9}}']
+    config = load_config(environ={}, config_file=file, overrides=given)
+    assert config.settings.limits.models == {
+        "openai:gpt-4.1*": ModelLimits(concurrency=3, requests_per_minute=60),
+        "dashscope:qwen3.8-omni": ModelLimits(concurrency=4),
+        "vllm:x.y": ModelLimits(concurrency=9),
+    }
+    assert config.sources["limits.models.openai:gpt-4.1*.concurrency"] == str(file)
+    assert config.sources["limits.models.openai:gpt-4.1*.requests_per_minute"] == "--set"
+    with pytest.raises(ConfigError, match=r"did you mean limits.models.openai:gpt-4.1.concurrency"):
+        load_config(environ={}, overrides=["limits.models.openai:gpt-4.1.concurency=1"])
+
+
+def test_limits_and_prices_change_no_record_and_so_not_the_fingerprint() -> None:
+    limits = ["limits.max_cost_usd=0.5", "limits.models.*.concurrency=1", "prices=p.yaml"]
+    limited = load_config(environ={}, overrides=limits)
+    assert limited.sha == load_config(environ={}).sha
+    assert str(limited.settings.limits.max_cost_usd) == "0.5"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import socket
 import threading
@@ -52,6 +53,8 @@ _MOST_THREADS: Final = 4
 _MOST_SLOTS: Final = 8
 _FEWEST_SLOTS: Final = 2
 """While one waits for memory or Python, the other computes; and a long piece does not hold up everybody else."""
+_M_ARENA_MAX: Final = -8
+_HEAPS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def serve(listener: socket.socket, parent: socket.socket) -> None:
     # faster-whisper makes a progress bar that it does not show, whose own lock is one between processes: the kernel
     # would be left with it when this process is killed, as it always is.
     tqdm.set_lock(threading.RLock())
+    _keep_few_heaps()
     asyncio.run(_Service(Room.of(processors())).run(listener, parent))
 
 
@@ -238,6 +242,12 @@ def _infer(job: _Job, slot: int, room: Room) -> tuple[Reply, bytes | None]:
             # The engine reads one picture at a time, so each slot has its own.
             lines = TextModel.shared(threads=room.threads, slot=slot).read(payload)
             return TextReply(id=request.id, lines=lines), None
+
+
+def _keep_few_heaps() -> None:
+    """Have threads share heaps: glibc gives each its own, and keeps what any of them ever needed (measured: +45 %)."""
+    with contextlib.suppress(OSError, AttributeError):  # Another C library does without.
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _HEAPS)
 
 
 async def _die_with(parent: socket.socket) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -184,19 +185,18 @@ class ModelDetective:
         self._messages.append(Message(role="assistant", parts=(TextPart(text=text),), tool_calls=calls))
 
     def _tools(self, standing: Standing) -> tuple[ToolSpec, ...]:
-        conclude = ToolSpec(
-            name=CONCLUDE,
-            description=self._prompts.get("detective/conclude").render(),
-            parameters=ConclusionArguments.model_json_schema(),
-        )
-        if standing.must_conclude:
-            return (conclude,)
-        inquire = ToolSpec(
-            name=INQUIRE,
-            description=self._prompts.get("detective/inquire").render(),
-            parameters=inquiry_schema(spec.name for spec in self._specs),  # type: ignore[arg-type]
-        )
-        return inquire, conclude
+        described = self._prompts.get("detective/conclude").render(), self._prompts.get("detective/inquire").render()
+        conclude, inquire = _functions(*described, tuple(spec.name for spec in self._specs))
+        return (conclude,) if standing.must_conclude else (inquire, conclude)
+
+
+@lru_cache(maxsize=256)
+def _functions(conclude: str, inquire: str, observers: tuple[str, ...]) -> tuple[ToolSpec, ToolSpec]:
+    """Both functions by their descriptions. Their schemas take longer to make than all else in a turn."""
+    return (
+        ToolSpec(name=CONCLUDE, description=conclude, parameters=ConclusionArguments.model_json_schema()),
+        ToolSpec(name=INQUIRE, description=inquire, parameters=inquiry_schema(observers)),  # type: ignore[arg-type]
+    )
 
 
 def _written_turn(text: str) -> TurnArguments | None:

@@ -67,6 +67,7 @@ class ModelDetective:
         self._habits = habits
         self._calling = model.capabilities.tools and model.name not in habits.no_calls
         self._calls: tuple[ToolCall, ...] = ()
+        self._functions: tuple[ToolSpec, ...] | None = None
         self._messages = list(self._opening(case, unavailable))
 
     def _opening(self, case: Case, unavailable: Mapping[str, Unavailable]) -> tuple[Message, ...]:
@@ -185,17 +186,19 @@ class ModelDetective:
         self._messages.append(Message(role="assistant", parts=(TextPart(text=text),), tool_calls=calls))
 
     def _tools(self, standing: Standing) -> tuple[ToolSpec, ...]:
-        described = self._prompts.get("detective/conclude").render(), self._prompts.get("detective/inquire").render()
-        conclude, inquire = _functions(*described, tuple(spec.name for spec in self._specs))
-        return (conclude,) if standing.must_conclude else (inquire, conclude)
+        if self._functions is None:
+            conclude = self._prompts.get("detective/conclude").render()
+            inquire = self._prompts.get("detective/inquire").render()
+            self._functions = _functions(inquire, conclude, tuple(spec.name for spec in self._specs))
+        return self._functions[1:] if standing.must_conclude else self._functions
 
 
 @lru_cache(maxsize=256)
-def _functions(conclude: str, inquire: str, observers: tuple[str, ...]) -> tuple[ToolSpec, ToolSpec]:
+def _functions(inquire: str, conclude: str, observers: tuple[str, ...]) -> tuple[ToolSpec, ToolSpec]:
     """Both functions by their descriptions. Their schemas take longer to make than all else in a turn."""
     return (
-        ToolSpec(name=CONCLUDE, description=conclude, parameters=ConclusionArguments.model_json_schema()),
         ToolSpec(name=INQUIRE, description=inquire, parameters=inquiry_schema(observers)),  # type: ignore[arg-type]
+        ToolSpec(name=CONCLUDE, description=conclude, parameters=ConclusionArguments.model_json_schema()),
     )
 
 

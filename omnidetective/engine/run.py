@@ -15,6 +15,7 @@ from typing import Final
 
 from omnidetective.config import Config
 from omnidetective.engine.breaker import Breaker
+from omnidetective.engine.collector import collect_rarely
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
 from omnidetective.engine.local import LocalEngine
@@ -39,7 +40,9 @@ def default_pipeline(config: Config, base_dir: Path) -> ClipPipeline:
     """The pipeline that the configuration describes."""
     from omnidetective.pipeline import Pipeline
 
-    return Pipeline.from_config(config, base_dir=base_dir)
+    pipeline = Pipeline.from_config(config, base_dir=base_dir)
+    collect_rarely()
+    return pipeline
 
 
 async def run_batch(

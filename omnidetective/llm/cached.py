@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from omnidetective.evidence import SpeechEvidence
@@ -122,5 +122,8 @@ def _part(part: Part) -> Any:
     return {"type": part.type, "sha256": part.sha256}
 
 
+_ENCODER = JSONEncoder(sort_keys=True, ensure_ascii=False)
+
+
 def _hash(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()

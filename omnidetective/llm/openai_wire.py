@@ -10,11 +10,11 @@ vLLM as a ``data:video/jpeg;base64,…,…`` URL (vllm.multimodal).
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from json import JSONEncoder
 from typing import Any
 
 from omnidetective.llm.base import Capabilities
@@ -65,9 +65,11 @@ def to_body(
     if stream:
         fields |= {"stream": True, "stream_options": {"include_usage": True}}
     fields.pop("messages", None)
-    joined: list[bytes] = [b"{"]
-    for name, value in fields.items():
-        joined += [_json(name), b":", value.json if isinstance(value, _Written) else _json(value), b","]
+    written = {name: value.json for name, value in fields.items() if isinstance(value, _Written)}
+    plain = {name: value for name, value in fields.items() if name not in written}
+    joined = [_json(plain)[:-1], b","]
+    for name, json in written.items():
+        joined += [_json(name), b":", json, b","]
     joined.append(b'"messages":[')
     for number, message in enumerate(request.messages):
         joined += [b","] * (number > 0)
@@ -165,6 +167,8 @@ def _image(part: ImagePart) -> _Encoded:
 
 
 def _serialise(message: Mapping[str, Any]) -> tuple[bytes, ...]:
+    if isinstance(message["content"], str | None):
+        return (_json(message),)
     # The mark is drawn anew for every message, so no text can hold it.
     mark = f"<{secrets.token_hex(16)}>"
     found: list[_Encoded] = []
@@ -175,7 +179,8 @@ def _serialise(message: Mapping[str, Any]) -> tuple[bytes, ...]:
         found.append(value)
         return mark
 
-    pieces = _json(message, place).split(mark.encode("ascii"))
+    marked = JSONEncoder(default=place, allow_nan=False, separators=(",", ":")).encode(message)
+    pieces = marked.encode("ascii").split(mark.encode("ascii"))
     joined = [pieces[0]]
     for encoded, rest in zip(found, pieces[1:], strict=True):
         joined.append(encoded.prefix.encode("ascii"))
@@ -185,5 +190,8 @@ def _serialise(message: Mapping[str, Any]) -> tuple[bytes, ...]:
     return tuple(joined)
 
 
-def _json(value: object, default: Callable[[object], object] | None = None) -> bytes:
-    return json.dumps(value, default=default, allow_nan=False, separators=(",", ":")).encode("ascii")
+_ENCODER = JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def _json(value: object) -> bytes:
+    return _ENCODER.encode(value).encode("ascii")

@@ -27,13 +27,13 @@ class Meter:
 
     def __init__(self) -> None:
         self._by_payer: dict[_Payer, ModelUsage] = {}
+        self._counted: list[tuple[_Payer, ModelUsage]] = []  # not added up yet: a scope is seldom looked at
         self._lock = Lock()  # an observer may call from a thread
 
     def usage(self) -> Usage:
         """The sum, and the same by model, stage and role. A cost is ``None`` as soon as one part of it is unknown."""
-        with self._lock:
-            by_payer = dict(self._by_payer)
-        total = sum(by_payer.values(), ModelUsage())
+        by_payer = self._added_up()
+        total = self.total()
         return Usage(
             **{name: getattr(total, name) for name in ModelUsage.model_fields},
             by_model=_summed((payer.model, usage) for payer, usage in by_payer.items()),
@@ -41,10 +41,22 @@ class Meter:
             by_role=_summed((payer.role, usage) for payer, usage in by_payer.items() if payer.role),
         )
 
+    def total(self) -> ModelUsage:
+        """The sum alone."""
+        return sum(self._added_up().values(), ModelUsage())
+
     def add(self, payer: _Payer, usage: ModelUsage) -> None:
         """Counts something on an account."""
         with self._lock:
-            self._by_payer[payer] = self._by_payer.get(payer, ModelUsage()) + usage
+            self._counted.append((payer, usage))
+
+    def _added_up(self) -> dict[_Payer, ModelUsage]:
+        with self._lock:
+            for payer, usage in self._counted:
+                earlier = self._by_payer.get(payer)
+                self._by_payer[payer] = usage if earlier is None else earlier + usage
+            self._counted.clear()
+            return dict(self._by_payer)
 
 
 _open_meters: ContextVar[tuple[Meter, ...]] = ContextVar("open_meters", default=())

@@ -31,7 +31,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from omnidetective.config import Config, load_config
-from omnidetective.engine.run import run_batch
+from omnidetective.engine.run import default_pipeline, run_batch
 from omnidetective.evidence import Span
 from omnidetective.media.clip import Clip
 from omnidetective.media.encode import AudioFormat, EncodedMedia
@@ -153,7 +153,9 @@ def factory(config: Config, base_dir: Path) -> Timed:
     """The pipeline of a worker; the stand-ins stay in place until the process ends."""
     patch("omnidetective.pipeline.open_clip", _made_up_clip).start()
     patch("omnidetective.media.clip.encode_audio", _made_up_sound).start()
-    return Timed(Pipeline.from_config(config, base_dir=base_dir))
+    pipeline = default_pipeline(config, base_dir)
+    assert isinstance(pipeline, Pipeline)
+    return Timed(pipeline)
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------

@@ -11,35 +11,38 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from yarl import URL
 
-import omnidetective
 from omnidetective.errors import ProviderError, TransientError
 from omnidetective.llm.endpoint import Endpoint
 from omnidetective.llm.openai_outcomes import error_of, read_error
 from omnidetective.llm.server_sent_events import EventParser
-from omnidetective.llm.surroundings import Proxy, authorization, certificate_authorities, openai_headers, proxy_for
+from omnidetective.llm.surroundings import authorization, certificate_authorities, openai_headers, proxy_for
 
 _CONNECT_TIMEOUT_S = 15.0
 _LAST_BYTES_S = 0.5
 """How long the end of a streamed answer is waited for after its last event, so that its connection can be kept."""
 
 _DONE = "[DONE]"
-_JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Connections:
-    """What is open, in one event loop."""
+    """What is open, in one event loop, and what each request takes with it.
+
+    The headers are not the session's: aiohttp would show those of a session, the key among them, to a proxy.
+    """
 
     loop: asyncio.AbstractEventLoop
     session: aiohttp.ClientSession
-    proxy: Proxy | None
+    headers: Mapping[str, str] = field(repr=False)
+    json_headers: Mapping[str, str] = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)
 
 
 class OpenAIClient:
@@ -58,7 +61,7 @@ class OpenAIClient:
         Raises:
             ProviderError: whatever went wrong.
         """
-        async with self._answer("POST", path, model=model, data=body, headers=_JSON) as response:
+        async with self._answer("POST", path, model=model, data=body, json_body=True) as response:
             return await _read(response)
 
     @asynccontextmanager
@@ -68,7 +71,7 @@ class OpenAIClient:
         Raises:
             ProviderError: whatever went wrong, also on the way.
         """
-        async with self._answer("POST", path, model=model, data=body, headers=_JSON) as response:
+        async with self._answer("POST", path, model=model, data=body, json_body=True) as response:
             yield _chunks(response)
 
     async def upload(
@@ -108,17 +111,17 @@ class OpenAIClient:
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, *, model: str, **options: Any
+        self, method: str, path: str, *, model: str, json_body: bool = False, **options: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a request, if it is a good one; errors until it is read become ours, too.
 
         They are raised ``from None``: messages of servers are quoted in them, and careless servers quote the key.
         """
         try:
-            connections = self._open()
-            if (proxy := connections.proxy) is not None:
-                options |= {"proxy": proxy.url, "proxy_auth": proxy.auth}
-            async with connections.session.request(method, URL(self._base + path, encoded=True), **options) as response:
+            open_ = self._open()
+            headers = open_.json_headers if json_body else open_.headers
+            url = URL(self._base + path, encoded=True)
+            async with open_.session.request(method, url, headers=headers, **open_.options, **options) as response:
                 if not 200 <= response.status < 300:
                     raise await self._refusal(response, model)
                 yield response
@@ -163,24 +166,31 @@ class OpenAIClient:
     def _open(self) -> _Connections:
         loop = asyncio.get_running_loop()
         if self._connections is None or self._connections.loop is not loop:
-            self._connections = _Connections(loop, self._make(), proxy_for(self._base))
+            self._connections = self._connect(loop)
         return self._connections
 
-    def _make(self) -> aiohttp.ClientSession:
+    def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connections:
+        encrypted = self._base.startswith("https:")
         headers = {
             "Accept": "application/json",
-            "User-Agent": f"omnidetective/{omnidetective.__version__}",
+            "User-Agent": "omnidetective",
             **openai_headers(self.endpoint),
             **authorization(self.endpoint),
         }
-        # No limit of connections here: how much is in flight is for the run to say.
-        secure = certificate_authorities() if self._base.startswith("https:") else True
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=secure),
+        options: dict[str, Any] = {}
+        if (proxy := proxy_for(self._base)) is not None:
+            options["proxy"] = proxy.url
+            if encrypted:
+                options["proxy_headers"] = proxy.headers  # for the request that opens the tunnel
+            else:
+                headers |= proxy.headers
+        session = aiohttp.ClientSession(
+            # No limit of connections here: how much is in flight is for the run to say.
+            connector=aiohttp.TCPConnector(limit=0, ssl=certificate_authorities() if encrypted else True),
             timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_TIMEOUT_S, sock_read=self._call_timeout_s),
-            headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        return _Connections(loop, session, headers, {**headers, "Content-Type": "application/json"}, options)
 
 
 async def _read(response: aiohttp.ClientResponse) -> object:
@@ -199,7 +209,8 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[object]:
             if data.startswith(_DONE):
                 await _to_the_end(response)
                 return
-            yield json.loads(data)
+            if data:  # Some servers keep a connection awake by events of nothing.
+                yield json.loads(data)
 
 
 async def _to_the_end(response: aiohttp.ClientResponse) -> None:

@@ -6,14 +6,14 @@ as the call.
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import aiohttp
 import certifi
 
 from omnidetective.errors import BadRequestError
@@ -24,10 +24,10 @@ _OPENAI_HOST = "api.openai.com"
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy without credentials in its address; those are in ``auth``."""
+    """A proxy without credentials in its address; those are in ``headers``."""
 
     url: str
-    auth: aiohttp.BasicAuth | None
+    headers: Mapping[str, str] = field(repr=False)
 
 
 def proxy_for(url: str) -> Proxy | None:
@@ -49,7 +49,8 @@ def proxy_for(url: str) -> Proxy | None:
             hint="name an http or https proxy, or except the host by NO_PROXY",
         )
     bare = urlunsplit(found._replace(netloc=found.netloc.rpartition("@")[2]))
-    return Proxy(bare, _credentials(found.username, found.password))
+    basic = _basic(found.username, found.password)
+    return Proxy(bare, {"Proxy-Authorization": basic} if basic else {})
 
 
 def certificate_authorities() -> ssl.SSLContext:
@@ -62,9 +63,9 @@ def certificate_authorities() -> ssl.SSLContext:
 def authorization(endpoint: Endpoint) -> Mapping[str, str]:
     """The header that proves who asks: credentials in the address, or the key; none where there is neither."""
     parts = urlsplit(endpoint.base_url)
-    basic = _credentials(parts.username, parts.password)
-    if basic is not None:
-        return {"Authorization": basic.encode()}
+    basic = _basic(parts.username, parts.password)
+    if basic:
+        return {"Authorization": basic}
     return {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
 
 
@@ -81,7 +82,7 @@ def openai_headers(endpoint: Endpoint) -> Mapping[str, str]:
     return headers
 
 
-def _credentials(user: str | None, password: str | None) -> aiohttp.BasicAuth | None:
+def _basic(user: str | None, password: str | None) -> str:
     if not user and not password:
-        return None
-    return aiohttp.BasicAuth(unquote(user or ""), unquote(password or ""), encoding="utf-8")
+        return ""
+    return "Basic " + base64.b64encode(f"{unquote(user or '')}:{unquote(password or '')}".encode()).decode()

@@ -2,7 +2,8 @@
 
 It shares the machine with what is measured, so it speaks HTTP by hand: one ``asyncio.Protocol``, replies that were
 made before. It plays one investigation: the detective asks ``inquiries`` questions one by one and concludes, witnesses
-answer at once. Whoever asks is known by the model (``detective`` or another), how far the detective is by its tool messages.
+answer at once. Whoever asks is known by the model (``detective`` or another), how far the detective is by its tool
+messages.
 
     python -m scripts.bench.mock_server --latency-ms 200 [--tls-folder DIR]
 

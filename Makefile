@@ -65,10 +65,11 @@ format: $(VENV)/.dev ## Format the code
 reference: $(VENV)/.user ## Write docs/reference from the code
 	@$(BIN)/python -m scripts.write_reference
 
-bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports
+bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports, the engine
 	@$(BIN)/python -m scripts.bench.samples --markdown
 	@$(BIN)/python -m scripts.bench.startup
 	@$(BIN)/python -m scripts.bench.transport
+	@$(BIN)/python -m scripts.bench.engine
 
 wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean environment
 	@sh scripts/wheel_demo.sh $(BIN)/python

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -106,7 +107,8 @@ def _snippet(text: str, start: int, end: int) -> str:
 _WORD = re.compile(r"c|[wd]{1,60}")
 
 
-def _loops(text: str) -> list[_Loop]:
+@lru_cache(maxsize=16)  # the same caption is looked at from several sides, one after the other
+def _loops(text: str) -> tuple[_Loop, ...]:
     """Loops of words first, then those of characters that no loop of words explains; in order, without overlap."""
     shapes = shape(text)
     words = [match.span() for match in _WORD.finditer(shapes)]
@@ -121,7 +123,7 @@ def _loops(text: str) -> list[_Loop]:
             kept.append(loop)
         elif loop.end - loop.start > kept[-1].end - kept[-1].start:
             kept[-1] = loop
-    return kept
+    return tuple(kept)
 
 
 def _numbered(text: str, spans: Sequence[tuple[int, int]]) -> npt.NDArray[np.uint32]:

@@ -108,11 +108,10 @@ def _standing(
 ) -> Standing:
     left = settings.inquiries - progress.inquiries
     working = [name for name in observers if name not in progress.gone]
-    usage = progress.meter.usage()
     must: Ending = ""
     if left <= 0:
         must = "the inquiries are spent"
-    elif settings.tokens is not None and usage.prompt_tokens + usage.completion_tokens >= settings.tokens:
+    elif settings.tokens is not None and _tokens(progress.meter) >= settings.tokens:
         must = "the token budget is spent"
     elif time.monotonic() - progress.started >= _seconds(settings, case):
         must = "the time is up"
@@ -124,6 +123,11 @@ def _standing(
     uncovered = tuple(a for a in possible_attributes(case) if a in reachable and a not in progress.covered)
     points = (f"nobody was asked yet about: {', '.join(uncovered)}",) if uncovered else ()
     return Standing(inquiries_left=max(0, left), open_points=points, must_conclude=must, uncovered=uncovered)
+
+
+def _tokens(meter: Meter) -> int:
+    spent = meter.total()
+    return spent.prompt_tokens + spent.completion_tokens
 
 
 def _seconds(settings: InvestigateSettings, case: Case) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -66,6 +67,7 @@ class ModelDetective:
         self._habits = habits
         self._calling = model.capabilities.tools and model.name not in habits.no_calls
         self._calls: tuple[ToolCall, ...] = ()
+        self._functions: tuple[ToolSpec, ...] | None = None
         self._messages = list(self._opening(case, unavailable))
 
     def _opening(self, case: Case, unavailable: Mapping[str, Unavailable]) -> tuple[Message, ...]:
@@ -184,19 +186,20 @@ class ModelDetective:
         self._messages.append(Message(role="assistant", parts=(TextPart(text=text),), tool_calls=calls))
 
     def _tools(self, standing: Standing) -> tuple[ToolSpec, ...]:
-        conclude = ToolSpec(
-            name=CONCLUDE,
-            description=self._prompts.get("detective/conclude").render(),
-            parameters=ConclusionArguments.model_json_schema(),
-        )
-        if standing.must_conclude:
-            return (conclude,)
-        inquire = ToolSpec(
-            name=INQUIRE,
-            description=self._prompts.get("detective/inquire").render(),
-            parameters=inquiry_schema(spec.name for spec in self._specs),  # type: ignore[arg-type]
-        )
-        return inquire, conclude
+        if self._functions is None:
+            conclude = self._prompts.get("detective/conclude").render()
+            inquire = self._prompts.get("detective/inquire").render()
+            self._functions = _functions(inquire, conclude, tuple(spec.name for spec in self._specs))
+        return self._functions[1:] if standing.must_conclude else self._functions
+
+
+@lru_cache(maxsize=256)
+def _functions(inquire: str, conclude: str, observers: tuple[str, ...]) -> tuple[ToolSpec, ToolSpec]:
+    """Both functions by their descriptions. Their schemas take longer to make than all else in a turn."""
+    return (
+        ToolSpec(name=INQUIRE, description=inquire, parameters=inquiry_schema(observers)),  # type: ignore[arg-type]
+        ToolSpec(name=CONCLUDE, description=conclude, parameters=ConclusionArguments.model_json_schema()),
+    )
 
 
 def _written_turn(text: str) -> TurnArguments | None:

@@ -17,6 +17,7 @@ from typing import Final
 from omnidetective.config import Config
 from omnidetective.engine.base import Engine
 from omnidetective.engine.breaker import Breaker
+from omnidetective.engine.collector import collect_rarely
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.heartbeat import Heartbeat
 from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
@@ -44,7 +45,9 @@ def default_pipeline(config: Config, base_dir: Path, permits: Permits) -> ClipPi
     """The pipeline that the configuration describes."""
     from omnidetective.pipeline import Pipeline
 
-    return Pipeline.from_config(config, base_dir=base_dir, permits=permits)
+    pipeline = Pipeline.from_config(config, base_dir=base_dir, permits=permits)
+    collect_rarely()
+    return pipeline
 
 
 async def run_batch(

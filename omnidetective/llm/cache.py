@@ -11,10 +11,11 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_Row = tuple[str, str, str, float]
+"""Key, model, reply, and when it was made, in seconds since 1970."""
+
 _VERSION = 1
+_MOST_USES_UNTOLD = 1000
+_FIND = "SELECT reply FROM replies WHERE key = ?"
 _BUSY_S = 30.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS replies (
@@ -56,21 +62,33 @@ class ResponseCache:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._broken = False
         self._complained = False
-        # SQLite's calls are short, but they wait for other processes: never on the event loop.
+        # Whatever may wait for another process is done in a thread, never on the event loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="response-cache")
         self._asking: dict[str, asyncio.Future[None]] = {}
+        self._group: list[tuple[_Row, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._used: dict[str, float] = {}
 
-    async def answer(self, key: str, model: str, ask: Callable[[], Awaitable[tuple[str, bool]]]) -> tuple[str, bool]:
-        """The reply to a call, from the cache or by asking; the same call is asked once at a time.
+    async def answer(
+        self,
+        key: str,
+        model: str,
+        ask: Callable[[], Awaitable[tuple[T, str | None]]],
+        *,
+        read: Callable[[str], T],
+    ) -> tuple[T, bool]:
+        """The answer to a call, from the cache or by asking; the same call is asked once at a time.
 
         Args:
             key: what was asked, as a hash.
-            ask: makes the call; returns the reply as text and whether it is worth keeping.
+            ask: makes the call; returns the answer, and its text if it is worth keeping.
+            read: makes an answer of a text that was kept; a ``ValueError`` says that it cannot be used.
 
         Returns:
-            The reply, and whether it came from the cache.
+            The answer, and whether it came from the cache. One that was asked for and is kept is in the file by now.
         """
         while (asking := self._asking.get(key)) is not None:
             # Whoever asks the same at this moment pays; if that fails, the next in line asks.
@@ -78,14 +96,16 @@ class ResponseCache:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking[key] = done
         try:
-            kept = await self._in_thread(lambda: self._get(key))
+            kept = await self._get(key)
             if kept is not None:
-                return kept, True
-            reply, worth_keeping = await ask()
-            if worth_keeping:
-                # A reply that is paid for is kept even if whoever asked is cancelled now.
-                await asyncio.shield(self._in_thread(lambda: self._put(key, model, reply)))
-            return reply, False
+                with suppress(ValueError):
+                    return read(kept), True
+                await self.forget(key)
+            answer, text = await ask()
+            if text is not None:
+                # It is kept even if whoever asked is cancelled now: it is paid for.
+                await self._put((key, model, text, time.time()))
+            return answer, False
         finally:
             del self._asking[key]
             done.set_result(None)
@@ -118,30 +138,86 @@ class ResponseCache:
     def close(self) -> None:
         """Give the file back. Safe to call twice."""
         self._thread.shutdown(wait=True)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._store([row for row, _ in self._group], self._taken_uses())
+        self._group.clear()
+        for connection in (self._reader, self._connection):
+            if connection is not None:
+                connection.close()
+        self._reader = self._connection = None
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _get(self, key: str) -> str | None:
-        rows = self._run("SELECT reply FROM replies WHERE key = ?", (key,))
-        if not rows:
+    async def _get(self, key: str) -> str | None:
+        """The text that is kept. In WAL mode nobody makes a reader wait: it is looked for here and now."""
+        try:
+            if self._reader is None:
+                raise sqlite3.OperationalError("not open yet")
+            row = self._reader.execute(_FIND, (key,)).fetchone()
+        except sqlite3.Error:
+            rows = await self._in_thread(lambda: self._run(_FIND, (key,)))
+            row = rows[0] if rows else None
+        if row is None:
             return None
-        self._run("UPDATE replies SET used_at = ? WHERE key = ?", (time.time(), key))
-        return str(rows[0][0])
+        self._used[key] = time.time()
+        if len(self._used) >= _MOST_USES_UNTOLD:
+            await self._in_thread(partial(self._store, [], self._taken_uses()))
+        return str(row[0])
 
-    def _put(self, key: str, model: str, reply: str) -> None:
-        now = time.time()
-        self._run("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)", (key, model, reply, now, now))
+    def _put(self, row: _Row) -> asyncio.Future[None]:
+        """Bring a reply into the file; done when it is there. Those that come while others are written go together."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._group.append((row, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_groups())
+        return done
+
+    async def _write_groups(self) -> None:
+        try:
+            while self._group:
+                group, self._group = self._group, []
+                try:
+                    await self._in_thread(partial(self._store, [row for row, _ in group], self._taken_uses()))
+                finally:
+                    for _, done in group:
+                        if not done.done():
+                            done.set_result(None)
+        finally:
+            self._writing = None
+
+    def _taken_uses(self) -> Mapping[str, float]:
+        used, self._used = self._used, {}
+        return used
+
+    def _store(self, rows: Sequence[_Row], used: Mapping[str, float]) -> None:
+        """Write replies, and when others were used, in one transaction."""
+        if not rows and not used:
+            return
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany("INSERT OR IGNORE INTO replies VALUES (?1, ?2, ?3, ?4, ?4)", rows)
+                uses = [(at, key) for key, at in used.items()]
+                connection.executemany("UPDATE replies SET used_at = ? WHERE key = ?", uses)
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+        self._with_file(write)
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]] | None:
         """One statement; ``None`` where the cache cannot be used."""
+        return self._with_file(lambda connection: connection.execute(statement, values).fetchall())
+
+    def _with_file(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """What is done with the file; ``None`` where it cannot be used."""
         if self._broken:
             return None
         try:
-            return self._connected().execute(statement, values).fetchall()
+            return work(self._connected())
         except (sqlite3.OperationalError, OSError) as error:
             # Busy for too long, a full disk, a folder that cannot be written: not the file's fault.
             level = logging.DEBUG if self._complained else logging.WARNING
@@ -155,7 +231,7 @@ class ResponseCache:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            connection = self._connect(_BUSY_S)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
@@ -164,14 +240,17 @@ class ResponseCache:
             except sqlite3.Error:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._reader = connection, self._connect(0.0)
         return self._connection
+
+    def _connect(self, timeout_s: float) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
-            self._connection = None
+            self._connection = self._reader = None
         aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
         log.warning("the response cache %s is damaged (%s): set aside as %s", self.path, error, aside.name)
         try:

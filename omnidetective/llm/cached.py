@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from omnidetective.evidence import SpeechEvidence
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.cache import ResponseCache
-from omnidetective.llm.messages import AudioPart, ChatReply, ChatRequest, FramesPart, Message, Part, TextPart
+from omnidetective.llm.messages import (
+    AudioPart,
+    ChatReply,
+    ChatRequest,
+    FramesPart,
+    Message,
+    OutputSchema,
+    Part,
+    TextPart,
+    ToolSpec,
+)
 from omnidetective.llm.usage import count_cached_call
 from omnidetective.llm.wrapped import WrappedChat
 
@@ -34,22 +44,24 @@ class CachedChat(WrappedChat):
     async def complete(self, request: ChatRequest) -> ChatReply:
         """See :class:`~omnidetective.llm.base.ChatModel`."""
 
-        async def ask() -> tuple[str, bool]:
+        async def ask() -> tuple[ChatReply, str | None]:
             reply = await self.inner.complete(request)
-            return reply.model_dump_json(), reply.outcome == "ok"
+            return reply, reply.model_dump_json() if reply.outcome == "ok" else None
 
-        text, kept = await self._cache.answer(self._key(request), self.name, ask)
+        reply, kept = await self._cache.answer(self._key(request), self.name, ask, read=ChatReply.model_validate_json)
         if kept:
             count_cached_call(self.name)
-        return ChatReply.model_validate_json(text)
+        return reply
 
     async def forget(self, request: ChatRequest) -> None:
         """Ask the next time: the answer was of no use."""
         await self._cache.forget(self._key(request))
 
     def _key(self, request: ChatRequest) -> str:
-        asked = request.model_dump(mode="json", exclude={"messages"})
-        asked["messages"] = [_message(message) for message in request.messages]
+        asked = request.model_dump(mode="json", exclude={"messages", "tools", "output"})
+        asked["messages"] = [_digest(message) for message in request.messages]
+        asked["tools"] = [_digest(tool) for tool in request.tools]
+        asked["output"] = None if request.output is None else _digest(request.output)
         return _hash({"model": self.name, **self._place, "asked": asked})
 
 
@@ -68,14 +80,15 @@ class CachedTranscriber:
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """See :class:`~omnidetective.llm.transcribe.Transcriber`."""
 
-        async def ask() -> tuple[str, bool]:
-            return (await self._inner.transcribe(audio, language=language)).model_dump_json(), True
+        async def ask() -> tuple[SpeechEvidence, str | None]:
+            speech = await self._inner.transcribe(audio, language=language)
+            return speech, speech.model_dump_json()
 
         key = _hash({"model": self.name, **self._place, "audio": _part(audio), "language": language})
-        text, kept = await self._cache.answer(key, self.name, ask)
+        speech, kept = await self._cache.answer(key, self.name, ask, read=SpeechEvidence.model_validate_json)
         if kept:
             count_cached_call(self.name)
-        return SpeechEvidence.model_validate_json(text)
+        return speech
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -88,6 +101,11 @@ async def forget(model: ChatModel, request: ChatRequest) -> None:
             await model.forget(request)
             return
         model = model.inner
+
+
+def _digest(item: Message | ToolSpec | OutputSchema) -> str:
+    """The hash of what goes out again with every turn, made once."""
+    return item.once("digest", lambda: _hash(_message(item) if isinstance(item, Message) else item.model_dump()))
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -104,5 +122,8 @@ def _part(part: Part) -> Any:
     return {"type": part.type, "sha256": part.sha256}
 
 
+_ENCODER = JSONEncoder(sort_keys=True, ensure_ascii=False)
+
+
 def _hash(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()

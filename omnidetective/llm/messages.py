@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self, TypeVar, cast
 
 from pydantic import Field, JsonValue
 
@@ -19,7 +20,31 @@ ReplyOutcome = Literal["ok", "truncated", "blocked", "empty"]
 """How a call that was answered ended. ``truncated``: the length limit cut it; ``blocked``: a content filter."""
 
 
-class _Bytes(Frozen):
+T = TypeVar("T")
+
+
+class Lasting(Frozen):
+    """What goes out again with every turn of a conversation, and so keeps what was derived from it."""
+
+    @cached_property
+    def _derived(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, derive: Callable[[], T]) -> T:
+        """What ``derive`` makes of this object: made at the first call with this key."""
+        if key not in self._derived:
+            self._derived[key] = derive()
+        return cast(T, self._derived[key])
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, perhaps with other values, of which nothing was derived yet."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+
+class _Bytes(Lasting):
     data: bytes = Field(repr=False)
 
     @cached_property
@@ -70,7 +95,7 @@ class VideoPart(_Bytes):
 Part = TextPart | ImagePart | AudioPart | FramesPart | VideoPart
 
 
-class Message(Frozen):
+class Message(Lasting):
     """One chat message.
 
     ``tool_calls`` only in an assistant's message; ``tool_call_id`` only, and always, in a tool's.
@@ -92,7 +117,7 @@ class Message(Frozen):
         return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
-class ToolSpec(Frozen):
+class ToolSpec(Lasting):
     """A function the model may call; ``parameters`` is a JSON Schema of an object."""
 
     name: str
@@ -100,7 +125,7 @@ class ToolSpec(Frozen):
     parameters: dict[str, JsonValue]
 
 
-class OutputSchema(Frozen):
+class OutputSchema(Lasting):
     """The form an answer must have."""
 
     name: str

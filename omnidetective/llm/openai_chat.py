@@ -91,15 +91,11 @@ class OpenAIChat:
 
     async def _streamed(self, body: bytes) -> object:
         assembly = StreamAssembly()
-        stream = await self._client.stream(_PATH, body, model=self.name)
-        try:
-            async with stream:
-                async for chunk in stream:
-                    if not isinstance(chunk, dict):
-                        raise TransientError(f"{self.name}: a chunk is no JSON object", reason="bad_response")
-                    if chunk.get("error") or (chunk.get("code") and "choices" not in chunk):
-                        return chunk
-                    assembly.add(chunk)
-        except Exception as error:  # noqa: BLE001 - the border to the SDK: each failure becomes one of ours
-            raise self._client.error(error, model=self.name) from None
+        async with self._client.stream(_PATH, body, model=self.name) as chunks:
+            async for chunk in chunks:
+                if not isinstance(chunk, dict):
+                    raise TransientError(f"{self.name}: a chunk is no JSON object", reason="bad_response")
+                if chunk.get("error") or (chunk.get("code") and "choices" not in chunk):
+                    return chunk
+                assembly.add(chunk)
         return assembly.completion()

@@ -1,22 +1,36 @@
 """Requests in the OpenAI chat-completions form, as the bytes of the body. Pure: no network, no files.
 
-Media are joined in as ready base64 at the end, so a megabyte of sound is neither scanned nor escaped by the JSON
-encoder. Sources: OpenAI and vLLM ``input_audio`` takes bare base64, DashScope a ``data:;base64,`` URL
+A message is written once, however often its conversation goes out, and media are joined in as ready base64 at the end,
+so a megabyte of sound is neither scanned nor escaped by the JSON encoder.
+
+Sources: OpenAI and vLLM ``input_audio`` takes bare base64, DashScope a ``data:;base64,`` URL
 (https://help.aliyun.com/en/model-studio/qwen-omni); DashScope takes frames as ``{"type": "video", "video": […]}``,
 vLLM as a ``data:video/jpeg;base64,…,…`` URL (vllm.multimodal).
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from json import JSONEncoder
 from typing import Any
 
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.json_schema import is_strict
-from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Message, Part, TextPart, VideoPart
+from omnidetective.llm.messages import (
+    AudioPart,
+    ChatRequest,
+    FramesPart,
+    ImagePart,
+    Message,
+    OutputSchema,
+    Part,
+    TextPart,
+    ToolSpec,
+    VideoPart,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,13 @@ class _Encoded:
 
     prefix: str
     pieces: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A value that is JSON already."""
+
+    json: bytes
 
 
 def to_body(
@@ -40,31 +61,31 @@ def to_body(
     Args:
         parameters: extra fields of every request to this model; what the request itself says is stronger.
     """
-    body: dict[str, Any] = {**(parameters or {}), "model": model}
-    body["messages"] = [_message(message, capabilities) for message in request.messages]
-    body.update(_options(request, capabilities))
+    fields: dict[str, Any] = {**(parameters or {}), "model": model, **dict(_options(request, capabilities))}
     if stream:
-        body["stream"] = True
-        body["stream_options"] = {"include_usage": True}
-    return _serialise(body)
+        fields |= {"stream": True, "stream_options": {"include_usage": True}}
+    fields.pop("messages", None)
+    written = {name: value.json for name, value in fields.items() if isinstance(value, _Written)}
+    plain = {name: value for name, value in fields.items() if name not in written}
+    joined = [_json(plain)[:-1], b","]
+    for name, json in written.items():
+        joined += [_json(name), b":", json, b","]
+    joined.append(b'"messages":[')
+    for number, message in enumerate(request.messages):
+        joined += [b","] * (number > 0)
+        joined += _pieces(message, capabilities)
+    joined.append(b"]}")
+    return b"".join(joined)
 
 
 def _options(request: ChatRequest, can: Capabilities) -> Iterator[tuple[str, Any]]:
     if request.tools:
         yield (
             "tools",
-            [
-                {
-                    "type": "function",
-                    "function": {"name": t.name, "description": t.description, "parameters": t.parameters},
-                }
-                for t in request.tools
-            ],
+            _Written(b"[" + b",".join(tool.once("openai", partial(_tool, tool)) for tool in request.tools) + b"]"),
         )
     if request.output is not None:
-        schema = request.output.json_schema
-        described = {"name": request.output.name, "schema": schema, "strict": is_strict(schema)}
-        yield "response_format", {"type": "json_schema", "json_schema": described}
+        yield "response_format", request.output.once("openai", partial(_response_format, request.output))
     elif request.json_object:
         yield "response_format", {"type": "json_object"}
     if request.temperature is not None and can.sampling:
@@ -73,6 +94,24 @@ def _options(request: ChatRequest, can: Capabilities) -> Iterator[tuple[str, Any
         yield "seed", request.seed
     if request.max_tokens is not None:
         yield "max_completion_tokens" if can.max_completion_tokens else "max_tokens", request.max_tokens
+
+
+def _tool(tool: ToolSpec) -> bytes:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return _json({"type": "function", "function": function})
+
+
+def _response_format(output: OutputSchema) -> _Written:
+    schema = output.json_schema
+    described = {"name": output.name, "schema": schema, "strict": is_strict(schema)}
+    return _Written(_json({"type": "json_schema", "json_schema": described}))
+
+
+def _pieces(message: Message, can: Capabilities) -> tuple[bytes, ...]:
+    """A message as JSON, in pieces that are to be joined: media are their own, so they are held in memory once."""
+    return message.once(
+        ("openai", can.data_url_audio, can.frames, can.frames_as), lambda: _serialise(_message(message, can))
+    )
 
 
 def _message(message: Message, can: Capabilities) -> dict[str, Any]:
@@ -127,8 +166,10 @@ def _image(part: ImagePart) -> _Encoded:
     return _Encoded("data:image/jpeg;base64,", (part.base64,))
 
 
-def _serialise(body: Mapping[str, Any]) -> bytes:
-    # The mark is drawn anew for every body, so no text can hold it.
+def _serialise(message: Mapping[str, Any]) -> tuple[bytes, ...]:
+    if isinstance(message["content"], str | None):
+        return (_json(message),)
+    # The mark is drawn anew for every message, so no text can hold it.
     mark = f"<{secrets.token_hex(16)}>"
     found: list[_Encoded] = []
 
@@ -138,8 +179,19 @@ def _serialise(body: Mapping[str, Any]) -> bytes:
         found.append(value)
         return mark
 
-    pieces = json.dumps(body, default=place, allow_nan=False).encode("ascii").split(mark.encode("ascii"))
+    marked = JSONEncoder(default=place, allow_nan=False, separators=(",", ":")).encode(message)
+    pieces = marked.encode("ascii").split(mark.encode("ascii"))
     joined = [pieces[0]]
     for encoded, rest in zip(found, pieces[1:], strict=True):
-        joined += [encoded.prefix.encode("ascii"), b",".join(encoded.pieces), rest]
-    return b"".join(joined)
+        joined.append(encoded.prefix.encode("ascii"))
+        for number, piece in enumerate(encoded.pieces):
+            joined += [b",", piece] if number else [piece]
+        joined.append(rest)
+    return tuple(joined)
+
+
+_ENCODER = JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def _json(value: object) -> bytes:
+    return _ENCODER.encode(value).encode("ascii")

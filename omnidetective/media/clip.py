@@ -252,6 +252,12 @@ class Clip:
             size=lambda _: _SMALL_RESULT_BYTES,
         )
 
+    async def once(
+        self, key: Hashable, compute: Callable[[], Coroutine[Any, Any, T]], *, size: Callable[[T], int]
+    ) -> T:
+        """Something made of this clip, made once for a key: kept like frames and sound, by its ``size`` in bytes."""
+        return await self._once(("made", key), compute, size=size)
+
     async def close(self) -> None:
         """End what is running for this clip. ``open_clip`` does it."""
         await self._memo.close()

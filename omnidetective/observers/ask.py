@@ -11,7 +11,7 @@ from omnidetective.llm.patience import time_limit
 from omnidetective.llm.usage import usage_scope
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, failed_observation, require_stream
-from omnidetective.records import ModelUsage, Observation
+from omnidetective.records import Observation
 
 _MAX_ANSWER_CHARS = 100_000
 
@@ -56,7 +56,7 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
         except Exception as error:
             log.debug("observer %s failed on %s", spec.name, clip.id, exc_info=True)
             answer = failed_observation(spec, question, span, error)
-    usage = meter.usage()
+    usage = meter.total()
     return answer.model_copy(
         update={
             "observer": spec.name,
@@ -64,9 +64,7 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
             "question": question,
             "span": span,
             "seconds": round(time.monotonic() - started, 3),
-            "usage": ModelUsage(**{name: getattr(usage, name) for name in ModelUsage.model_fields})
-            if usage.calls or usage.failed_attempts or usage.cached_calls
-            else None,
+            "usage": usage if usage.calls or usage.failed_attempts or usage.cached_calls else None,
         }
     )
 

@@ -8,7 +8,7 @@ from omnidetective.evidence import Span
 from omnidetective.llm.base import Capabilities
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec
-from omnidetective.observers.witness import LookingSettings, Shown, Witness, audio_part, frames_shown
+from omnidetective.observers.witness import LookingSettings, Shown, Witness, audio_part, frames_shown, joined
 
 
 class OmniLlm(Witness):
@@ -41,4 +41,4 @@ class OmniLlm(Witness):
     async def show(self, clip: Clip, span: Span | None) -> Shown:
         room = self._model.capabilities.max_media_parts
         frames = await frames_shown(clip, span, self._look, most=None if room is None else room - 1)
-        return (*frames, await audio_part(clip, span, self._model))
+        return joined((frames, (await audio_part(clip, span, self._model),)))

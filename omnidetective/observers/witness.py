@@ -6,6 +6,7 @@ A witness says what it shows to its model; that is all in which one differs from
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from pydantic import Field
 from omnidetective.errors import ContentFilterError, FormatError, MediaError, ObserverUnavailableError
 from omnidetective.evidence import Span
 from omnidetective.llm.base import Capabilities, ChatModel
-from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message, Part
+from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message, Part, TextPart
 from omnidetective.media.clip import Clip, Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.records import Observation
@@ -21,7 +22,14 @@ from omnidetective.records import Observation
 CUT_OFF = " [The answer was cut off here by the length limit.]"
 
 Shown = tuple[Part | str, ...]
-"""Media and the words between them, in the order in which the model gets them."""
+"""Media, then the words about them, in the order in which the model gets them.
+
+Media come first, and are the same objects each time: what is asked changes, and a provider reuses what it computed for
+the start of a prompt as far as two prompts are the same.
+"""
+
+_BASE64 = 4 / 3
+"""What base64 makes of a byte. It is kept beside the bytes."""
 
 
 class WitnessSettings(ObserverSettings):
@@ -126,26 +134,57 @@ async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPa
             hint="ask about a shorter span",
         )
     compact: Literal["mp3", "wav"] = "mp3" if "mp3" in model.capabilities.audio_formats else "wav"
-    encoded = await clip.audio(span, format=compact)
-    return AudioPart(data=encoded.data, format=compact, duration_s=encoded.duration_s)
+
+    async def make() -> AudioPart:
+        encoded = await clip.audio(span, format=compact)
+        return AudioPart(data=encoded.data, format=compact, duration_s=encoded.duration_s)
+
+    wanted = clip.whole if span is None else span
+    return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(_BASE64 * len(part.data)))
 
 
 async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None) -> Shown:
-    """Frames of a span, each after its time: ``fps`` a second, at least two, at most ``max_frames`` and ``most``.
+    """Frames of a span, then their times: ``fps`` a second, at least two, at most ``max_frames`` and ``most``.
 
-    A picture is shown once, without a time.
+    Frames that are the same picture are shown once, with all their times. An image is shown without a time.
     """
     seconds = clip.duration_s if span is None else span.duration_s
     count = frames_wanted(seconds, fps=look.fps, max_frames=look.max_frames, most=most)
-    frames: tuple[Frame, ...] = await clip.uniform_frames(count, span=span)
-    shown: list[Part | str] = []
-    for frame in frames:
-        if frame.time_s is not None:
-            shown.append(f"Frame at {frame.time_s:.2f} s:")
-        shown.append(ImagePart(data=frame.jpeg, time_s=frame.time_s))
-    return tuple(shown)
+
+    async def make() -> Shown:
+        return _pictures(await clip.uniform_frames(count, span=span))
+
+    wanted = clip.whole if span is None else span
+    return await clip.once(
+        ("frames shown", wanted, count),
+        make,
+        size=lambda shown: round(_BASE64 * sum(len(part.data) for part in shown if isinstance(part, ImagePart))),
+    )
 
 
 def frames_wanted(seconds: float, *, fps: float, max_frames: int, most: int | None) -> int:
     """How many frames of a span are shown: see :func:`frames_shown`."""
     return max(1, min(max_frames, max(2, round(seconds * fps)), max_frames if most is None else most))
+
+
+def joined(shown: Iterable[Shown]) -> Shown:
+    """Several things shown together: the media of all, then the words about them."""
+    parts = [part for one in shown for part in one]
+    media = [part for part in parts if not isinstance(part, str | TextPart)]
+    return (*media, *(part for part in parts if isinstance(part, str | TextPart)))
+
+
+def _pictures(frames: Iterable[Frame]) -> Shown:
+    """Pictures and their times; a picture that comes again is not sent again."""
+    times: dict[bytes, list[float]] = {}
+    for frame in frames:
+        times.setdefault(frame.jpeg, []).extend([] if frame.time_s is None else [frame.time_s])
+    pictures = [ImagePart(data=jpeg, time_s=at[0] if at else None) for jpeg, at in times.items()]
+    if not any(times.values()):
+        return tuple(pictures)
+    told = "; ".join(
+        f"{number} at {' and '.join(f'{time_s:.2f} s' for time_s in at)}"
+        for number, at in enumerate(times.values(), start=1)
+    )
+    again = " Several times: it is the same picture." if any(len(at) > 1 for at in times.values()) else ""
+    return (*pictures, f"The frames above, in order: {told}.{again}")

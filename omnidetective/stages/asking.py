@@ -13,7 +13,7 @@ from omnidetective.evidence import Span
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import ChatRequest, Message
 from omnidetective.llm.structured import structured
-from omnidetective.observers.witness import LookingSettings, Shown, audio_part, frames_shown
+from omnidetective.observers.witness import LookingSettings, Shown, audio_part, frames_shown, joined
 from omnidetective.settings import Shows
 from omnidetective.stages.base import StageContext
 
@@ -38,7 +38,8 @@ class Look(Protocol):
 class Exhibit:
     """What a model is shown of a clip.
 
-    ``media`` are the parts in order; ``withheld`` says in words what its settings asked for and it cannot take.
+    ``media`` are the parts, then the words about them; ``withheld`` says in words what its settings asked for and it
+    cannot take.
     """
 
     media: Shown = ()
@@ -71,12 +72,12 @@ async def exhibit(case: Case, model: ChatModel, look: Look, span: Span | None) -
             withheld.append(f"{model.name} takes no sound together with frames")
         else:
             try:
-                media.append(("The sound:", await audio_part(case.clip, span, model)))
+                media.append((await audio_part(case.clip, span, model),))
             except MediaError as error:
                 if error.reason != "span_too_long":
                     raise
                 withheld.append(error.message)
-    return Exhibit(tuple(part for shown in media for part in shown), tuple(withheld))
+    return Exhibit(joined(media), tuple(withheld))
 
 
 async def ask_role(

@@ -52,7 +52,7 @@ latency = float(sys.argv[1]) / 1000
 async def play(request):
     raw = await request.read()
     await asyncio.sleep(latency)
-    if b'"stream": true' in raw:
+    if b'"stream":true' in raw:
         return web.Response(body=stream, content_type="text/event-stream")
     return web.Response(body=body, content_type="application/json")
 

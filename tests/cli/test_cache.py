@@ -24,11 +24,11 @@ def output(tmp_path: Path) -> Path:
     async def fill() -> None:
         kept = ResponseCache(tmp_path / "out.cache.sqlite")
         for key, model in (("a", "openai:gpt-4.1"), ("b", "openai:gpt-4.1"), ("c", "openai:whisper-1")):
-            await kept.answer(key, model, ask)
+            await kept.answer(key, model, ask, read=str)
         kept.close()
 
-    async def ask() -> tuple[str, bool]:
-        return "{}", True
+    async def ask() -> tuple[str, str]:
+        return "{}", "{}"
 
     asyncio.run(fill())
     return tmp_path / "out.jsonl"

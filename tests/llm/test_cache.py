@@ -189,11 +189,11 @@ def _fill(path: str, start: int) -> None:
     async def fill() -> None:
         kept = ResponseCache(Path(path))
 
-        async def ask() -> tuple[str, bool]:
-            return "x" * 500, True
+        async def ask() -> tuple[str, str]:
+            return "x" * 500, "x" * 500
 
         for n in range(start, start + 200):
-            await kept.answer(f"key-{n}", "m", ask)
+            await kept.answer(f"key-{n}", "m", ask, read=str)
         kept.close()
 
     asyncio.run(fill())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -47,6 +48,18 @@ async def clip(film: Path) -> AsyncIterator[Clip]:
         yield opened
 
 
+@pytest.fixture
+async def still(tmp_path: Path) -> AsyncIterator[Clip]:
+    """Two cards, each for two seconds, without a loss."""
+    cards = [f"color={colour}:size=320x180:rate=10:duration=2" for colour in ("red", "blue")]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+    command += [word for card in cards for word in ("-f", "lavfi", "-i", card)]
+    command += ["-filter_complex", "concat=n=2:v=1", "-c:v", "ffv1", str(tmp_path / "cards.mkv")]
+    subprocess.run(command, check=True, timeout=60)
+    async with open_clip(parse_row({"video": "cards.mkv"}), MediaSettings(), base_dir=tmp_path) as opened:
+        yield opened
+
+
 def context(model: ScriptedChat) -> ObserverContext:
     config = load_config(environ={})
     return ObserverContext(
@@ -75,7 +88,7 @@ async def test_the_listener_gets_the_sound_of_the_span_and_the_question(clip: Cl
     assert question == TextPart(text="What is heard?")
 
 
-async def test_the_looker_gets_frames_after_their_times_denser_in_a_short_span(clip: Clip) -> None:
+async def test_the_looker_gets_frames_and_their_times_denser_in_a_short_span(clip: Clip) -> None:
     model = ScriptedChat(["Bars.", "Bars."], capabilities=EVERYTHING)
     looker = witness("frame_captioner", model, max_frames=6, fps=2.0)
     await ask(looker, clip, "What is shown?", None, timeout_s=30)
@@ -85,16 +98,44 @@ async def test_the_looker_gets_frames_after_their_times_denser_in_a_short_span(c
     times = [frame.time_s or 0.0 for frame in short]
     assert times == sorted(times)
     assert all(1 <= t <= 3 for t in times)
-    labels = [p.text for p in model.requests[1].messages[1].parts if isinstance(p, TextPart)]
-    assert labels[0] == f"Frame at {times[0]:.2f} s:"
+    told, question = model.requests[1].messages[1].parts[4:]
+    listed = "; ".join(f"{n} at {time_s:.2f} s" for n, time_s in enumerate(times, start=1))
+    assert told == TextPart(text=f"The frames above, in order: {listed}.")
+    assert question == TextPart(text="And here?")
 
 
 async def test_the_one_who_sees_and_hears_gets_both(clip: Clip) -> None:
     model = ScriptedChat(["Both."], capabilities=EVERYTHING)
     await ask(witness("omni_llm", model, max_frames=3), clip, "What goes together?", None, timeout_s=30)
     kinds = [type(part) for part in model.requests[0].messages[1].parts]
-    assert kinds.count(ImagePart) == 3
-    assert kinds[-2:] == [AudioPart, TextPart]
+    assert kinds == [ImagePart, ImagePart, ImagePart, AudioPart, TextPart, TextPart]
+
+
+async def test_another_question_about_the_same_span_begins_with_the_same_media_made_once(clip: Clip) -> None:
+    model = ScriptedChat(["One.", "Two.", "Three."], capabilities=EVERYTHING)
+    observer = witness("omni_llm", model, max_frames=3)
+    span = Span(start_s=1, end_s=4)
+    await asyncio.gather(
+        *(ask(observer, clip, question, span, timeout_s=30) for question in ("What?", "Who?", "When?"))
+    )
+    first, *others = ([part for part in r.messages[1].parts if not isinstance(part, TextPart)] for r in model.requests)
+    assert len(first) == 4
+    for other in others:
+        assert all(one is another for one, another in zip(first, other, strict=True))
+    assert len({request.messages[0].text for request in model.requests}) == 1
+
+
+async def test_a_picture_that_stays_is_sent_once_with_all_its_times(still: Clip) -> None:
+    model = ScriptedChat(["A card."], capabilities=EVERYTHING)
+    await ask(witness("frame_captioner", model, max_frames=4), still, "What is shown?", None, timeout_s=30)
+    before, after, told, _ = model.requests[0].messages[1].parts
+    assert isinstance(before, ImagePart)
+    assert isinstance(after, ImagePart)
+    assert isinstance(told, TextPart)
+    assert told.text == (
+        "The frames above, in order: 1 at 0.50 s and 1.50 s; 2 at 2.50 s and 3.50 s. "
+        "Several times: it is the same picture."
+    )
 
 
 async def test_an_answer_that_was_cut_off_says_so(clip: Clip) -> None:

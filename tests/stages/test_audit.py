@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -344,10 +344,13 @@ class Pictures(BareClip):
 
     broken: bool = False
 
+    async def once(self, key: object, compute: Callable[[], Awaitable[Any]], *, size: object) -> Any:
+        return await compute()
+
     async def uniform_frames(self, count: int, *, span: Span | None = None) -> tuple[Frame, ...]:
         if self.broken:
             raise MediaError("frame 17 is damaged")
-        return tuple(Frame(time_s=float(n), jpeg=b"jpeg", width=8, height=8) for n in range(count))
+        return tuple(Frame(time_s=float(n), jpeg=b"jpeg %d" % n, width=8, height=8) for n in range(count))
 
 
 def with_pictures(*, broken: bool = False) -> Case:
@@ -360,7 +363,7 @@ async def test_the_auditor_is_shown_the_frames_that_its_settings_name() -> None:
     async with playing({"auditor": replies(one_answer())}, settings=settings) as play:
         await Audit()(with_pictures(), play.context)
         task = task_of(play.seen("auditor")[0])
-    assert task.count("Frame at ") == 3
+    assert "The frames above, in order: 1 at 0.00 s; 2 at 1.00 s; 3 at 2.00 s." in task
     assert "The transcript (" not in task
 
 

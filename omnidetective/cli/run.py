@@ -47,6 +47,21 @@ _FILE = click.Path(path_type=Path)
     "--no-resume", is_flag=True, help="Begin a new output. One that is there is renamed (out.bak1.jsonl), never lost."
 )
 @click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
+@click.option(
+    "--only",
+    "only_reasons",
+    metavar="REASON",
+    multiple=True,
+    help="With --retry-failed: only clips that failed with this reason. May be repeated.",
+)
+@click.option(
+    "--id", "only_ids", metavar="ID", multiple=True, help="With --retry-failed: only this clip. May be repeated."
+)
+@click.option(
+    "--allow-changed",
+    is_flag=True,
+    help="Go on with an output that was begun with another configuration; otherwise that is refused.",
+)
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only errors and what failed.")
@@ -63,6 +78,9 @@ def run(
     limit: int | None,
     no_resume: bool,
     retry_failed: bool,
+    only_reasons: tuple[str, ...],
+    only_ids: tuple[str, ...],
+    allow_changed: bool,
     no_trajectory: bool,
     log_file: Path | None,
     quiet: bool,
@@ -102,6 +120,9 @@ def run(
                     limit=limit,
                     resume=not no_resume,
                     retry_failed=retry_failed,
+                    only_reasons=only_reasons,
+                    only_ids=only_ids,
+                    allow_changed=allow_changed,
                     progress=progress,
                 )
             )

@@ -91,7 +91,7 @@ def to_text(conditions: Conditions) -> str:
 def difference(before: str, now: Conditions) -> dict[str, tuple[str, str]]:
     """Key → what it was and what it is, for each that differs.
 
-    A setting that one of two versions of this program does not know is no difference, as long as it has its default.
+    A setting that an older version of this program did not know is no difference, as long as it has its default.
 
     Args:
         before: as :func:`to_text` gave it.

@@ -50,20 +50,23 @@ def batches(
         limit: only the first so many rows.
     """
     batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
-    for number, row in sort_lines(islice(lines, limit), clips, again=again):
-        batch.last_line = number
-        if isinstance(row, InputRow):
-            batch.wanted.append(row)
-            chars += len(row.media)
-        elif isinstance(row, FailureRecord):
-            batch.faults.append(row)
-        elif row == "done":
-            batch.done += 1
-        else:
-            batch.failed_before += 1
-        if len(batch.wanted) >= _BATCH_ROWS or chars >= _BATCH_CHARS or time.monotonic() >= until:
+    for some in sort_lines(islice(lines, limit), clips, again=again):
+        batch.done += some.done
+        batch.failed_before += some.failed
+        for row in some.rows:
+            batch.last_line = row.line_number
+            if isinstance(row, InputRow):
+                batch.wanted.append(row)
+                chars += len(row.media)
+            else:
+                batch.faults.append(row)
+            if len(batch.wanted) >= _BATCH_ROWS or chars >= _BATCH_CHARS:
+                yield batch
+                batch, chars = Batch(last_line=batch.last_line), 0
+        batch.last_line = some.last_line
+        if batch.wanted or time.monotonic() >= until:
             yield batch
-            batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
+            batch, chars, until = Batch(last_line=batch.last_line), 0, time.monotonic() + _BATCH_S
     yield batch
 
 

@@ -7,7 +7,8 @@ passing over a million clips that are done takes seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from omnidetective.engine.source import InputLine, duplicate
 from omnidetective.engine.state import Known
@@ -16,7 +17,7 @@ from omnidetective.records import FailureRecord, InputRow
 _LINES: Final = 900
 _BYTES: Final = 2**22
 
-Left = Literal["done", "failed"]
+_UNKNOWN: Final = Known("", "met", None, None)
 
 
 class Clips(Protocol):
@@ -31,10 +32,25 @@ class Clips(Protocol):
         ...
 
 
-def sort_lines(
-    lines: Iterable[InputLine], clips: Clips, *, again: Callable[[str, str], bool]
-) -> Iterator[tuple[int, Left | InputRow | FailureRecord]]:
-    """Each line's number, and its row if it is to be done, what is wrong with it, or as what its clip is left alone.
+@dataclass(slots=True)
+class Stretch:
+    """Some lines that follow each other.
+
+    Attributes:
+        rows: those that are to be done, and what is wrong with those that cannot be.
+        done: how many clips are left alone since they have a record.
+        failed: how many are left alone since they have failed.
+        last_line: number of the last line.
+    """
+
+    rows: list[InputRow | FailureRecord] = field(default_factory=list)
+    done: int = 0
+    failed: int = 0
+    last_line: int = 0
+
+
+def sort_lines(lines: Iterable[InputLine], clips: Clips, *, again: Callable[[str, str], bool]) -> Iterator[Stretch]:
+    """All lines, some hundreds at a time.
 
     Of usable rows with the same id the first one counts, the others are failures. A row whose clip is done counts
     as usable without being read.
@@ -43,41 +59,37 @@ def sort_lines(
         again: whether a clip that failed, by its id and the reason, is to be done.
     """
     for some in _groups(lines):
-        known = clips.known(line.id for line in some)
+        known = clips.known([line.id for line in some])
+        stretch = Stretch(last_line=some[-1].number)
         here: dict[str, int] = {}
         passed: list[tuple[str, int]] = []
         to_do: list[tuple[str, int]] = []
-        found: list[tuple[int, Left | InputRow | FailureRecord]] = []
         for line in some:
-            clip = known.get(line.id)
-            at = here.get(line.id) or (None if clip is None else clip.line)
-            if at is not None and at != line.number:
+            number, clip_id = line.number, line.id
+            _, status, reason, at = known.get(clip_id, _UNKNOWN)
+            if at is None:
+                at = here.get(clip_id)
+            if at is not None and at != number:
                 row = line.understood()
-                found.append((line.number, duplicate(row) if isinstance(row, InputRow) else row))
+                stretch.rows.append(duplicate(row) if isinstance(row, InputRow) else row)
                 continue
-            if clip is not None and (left := _left(line.id, clip, again)) is not None:
-                found.append((line.number, left))
-                if at is None:
-                    passed.append((line.id, line.number))
+            if status == "done":
+                stretch.done += 1
+            elif status == "failed" and not again(clip_id, reason or ""):
+                stretch.failed += 1
             else:
                 row = line.understood()
-                found.append((line.number, row))
-                if isinstance(row, FailureRecord):
-                    continue
-                to_do.append((line.id, line.number))
-            here[line.id] = line.number
+                stretch.rows.append(row)
+                if isinstance(row, InputRow):
+                    here[clip_id] = number
+                    to_do.append((clip_id, number))
+                continue
+            if at is None:
+                here[clip_id] = number
+                passed.append((clip_id, number))
         if passed or to_do:
             clips.meet(passed, to_do)
-        yield from found
-
-
-def _left(clip_id: str, clip: Known, again: Callable[[str, str], bool]) -> Left | None:
-    match clip.status:
-        case "done":
-            return "done"
-        case "failed":
-            return None if again(clip_id, clip.reason or "") else "failed"
-    return None
+        yield stretch
 
 
 def _groups(lines: Iterable[InputLine]) -> Iterator[list[InputLine]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, NamedTuple, Self
 
 from pydantic import JsonValue
 
@@ -63,8 +63,7 @@ class Shard:
 WHOLE: Final = Shard(1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class InputLine:
+class InputLine(NamedTuple):
     """A line of the input that belongs to the shard.
 
     Attributes:
@@ -92,12 +91,20 @@ def read_lines(path: Path, *, shard: Shard = WHOLE, max_line_bytes: int = MAX_LI
     Raises:
         ConfigError: the file cannot be read.
     """
+    whole = shard.count == 1
     try:
         with path.open("rb") as file:
             for number, line in _lines(file, max_line_bytes):
-                found = _input_line(line, number, max_line_bytes)
-                if shard.count == 1 or shard.holds(found.id):
-                    yield found
+                clip_id = seen_id(line)
+                row: InputRow | FailureRecord | None = None
+                if len(line) > max_line_bytes and not line.endswith(b"\n"):
+                    row = _too_long(line, number, max_line_bytes)
+                elif clip_id is None:
+                    row = _read_line(line, number)
+                # An id that can be seen is that of the row, whatever the row is.
+                clip_id = clip_id or (row.id if row is not None else "")
+                if whole or shard.holds(clip_id):
+                    yield InputLine(number, clip_id, line, row)
     except OSError as error:
         raise ConfigError(f"cannot read the input {path}: {error.strerror}") from error
 
@@ -182,16 +189,6 @@ def _lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes]]:
             pass
         if line.strip():
             yield line_number, line
-
-
-def _input_line(line: bytes, number: int, max_line_bytes: int) -> InputLine:
-    if len(line) > max_line_bytes and not line.endswith(b"\n"):
-        row: InputRow | FailureRecord = _too_long(line, number, max_line_bytes)
-    elif (clip_id := seen_id(line)) is not None:
-        return InputLine(number, clip_id, line, None)
-    else:
-        row = _read_line(line, number)
-    return InputLine(number, row.id, line, row)
 
 
 def _too_long(line: bytes, line_number: int, max_line_bytes: int) -> FailureRecord:

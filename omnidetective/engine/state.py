@@ -88,11 +88,13 @@ class Known(NamedTuple):
     """What is known of a clip.
 
     Attributes:
+        id: of the clip.
         status: ``met``: it has neither record nor failure.
         reason: why it failed, if it did.
         line: where the present input names it, as far as it has been read.
     """
 
+    id: str
     status: Status
     reason: str | None
     line: int | None
@@ -248,7 +250,7 @@ class State:
         for some in _parts(ids, _MOST_VARIABLES):
             marks = ",".join("?" * len(some))
             asked = f"SELECT id, status, reason, line FROM clips WHERE id IN ({marks})"  # noqa: S608
-            found.update((row[0], Known(*row[1:])) for row in self._run(asked, some))
+            found.update({clip.id: clip for clip in map(Known._make, self._run(asked, some))})
         return found
 
     def standing(self, clip_id: str) -> Standing | None:

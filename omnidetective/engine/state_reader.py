@@ -79,7 +79,7 @@ class Snapshot:
         for clip_id in asked:
             if (entry := self._fresh.get(clip_id)) is not None:
                 done = entry.kind == "record" or (clip_id in found and found[clip_id].status == "done")
-                found[clip_id] = Known("done" if done else "failed", entry.reason, None)
+                found[clip_id] = Known(clip_id, "done" if done else "failed", entry.reason, None)
         return found
 
     def _newly_failed(self, clip_id: str) -> bool:
@@ -138,13 +138,14 @@ def count_rows(input_path: Path, output: Path, failures: Path, *, known: Snapsho
     with closing(State.temporary()) as here:
         if known is None:
             brought_up_to_date(here, Meta(), output, failures)
-        for _, row in sort_lines(read_lines(input_path), _Looking(here, known), again=lambda _id, _reason: False):
-            if isinstance(row, str):
-                counts[row] += 1
-            elif isinstance(row, InputRow):
-                counts["left"] += 1
-            else:
-                counts["duplicates" if row.error.reason == "duplicate_id" else "unusable"] += 1
+        for some in sort_lines(read_lines(input_path), _Looking(here, known), again=lambda _id, _reason: False):
+            counts["done"] += some.done
+            counts["failed"] += some.failed
+            for row in some.rows:
+                if isinstance(row, InputRow):
+                    counts["left"] += 1
+                else:
+                    counts["duplicates" if row.error.reason == "duplicate_id" else "unusable"] += 1
     return counts
 
 

@@ -89,7 +89,7 @@ def start_run(folder: Folder, *options: str, mark: str = "", most_kb: int | None
             *options,
         ],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS), MARK: mark},
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", MARK: mark},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -30,10 +30,10 @@ def read(path: Path, content: bytes, **options: Any) -> list[InputRow | FailureR
     path.write_bytes(content)
     rows: list[InputRow | FailureRecord] = []
     with Ledger(path.with_name("out.jsonl"), resume=False) as ledger:
-        for number, row in sort_lines(read_lines(path, **options), ledger, again=lambda _id, _reason: False):
-            assert not isinstance(row, str)
-            assert number == row.line_number
-            rows.append(row)
+        for some in sort_lines(read_lines(path, **options), ledger, again=lambda _id, _reason: False):
+            assert not some.done
+            assert not some.failed
+            rows += some.rows
     return rows
 
 

@@ -44,7 +44,7 @@ def failures(output: Path, *, reasons: tuple[str, ...], retryable: bool, only_id
     from contextlib import ExitStack
 
     from omnidetective.engine.holder import holder_of
-    from omnidetective.engine.ledger import failures_path
+    from omnidetective.engine.output_files import failures_path
     from omnidetective.report.failing import chosen
 
     if only_ids and as_json:

@@ -34,8 +34,9 @@ _MOST_NAMES = 8
 def status(output: Path, *, input_path: Path | None, as_json: bool) -> None:
     """Say how far the run is that writes OUT, or wrote it.
 
-    OUT is the output of `run`. All is read from the files, so that a run which is going on is not held up: who writes
-    OUT now, how many records and failures there are, when the last line was written, and what was spent.
+    OUT is the output of `run`. All is read from the files and the state beside them, so that a run which is going on is
+    not held up: who writes OUT now, how many records and failures there are, how many clips are being done, when the
+    last line was written, and what was spent.
 
     The cost is that of the clips that are done, with or without a record: what clips in flight have spent is not in
     the files yet. It is "at least" so much where a part of it is unknown.
@@ -44,7 +45,7 @@ def status(output: Path, *, input_path: Path | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from omnidetective.engine.holder import holder_of
-    from omnidetective.engine.ledger import failures_path
+    from omnidetective.engine.output_files import failures_path
     from omnidetective.engine.source import check_input
     from omnidetective.report.layout import WIDTH, clean
 

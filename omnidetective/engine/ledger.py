@@ -8,7 +8,6 @@ several failures of one clip the last one counts. Beside them stands the state, 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections import deque
@@ -18,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from omnidetective.engine.jsonl import AppendFile, cut_torn_tail, last_line, pieces_of, replace_lines, sync_folder
+from omnidetective.engine.jsonl import AppendFile, cut_torn_tail, last_line, pieces_of, replace_lines
 from omnidetective.engine.lock import OutputLock
+from omnidetective.engine.output_files import failures_path, move_aside, usable
 from omnidetective.engine.retrying import Retry
-from omnidetective.engine.state import Fault, Known, Meta, State, remove, state_path
+from omnidetective.engine.state import State
 from omnidetective.engine.state_files import (
     brought_up_to_date,
     open_state,
@@ -30,6 +30,7 @@ from omnidetective.engine.state_files import (
     unusable,
 )
 from omnidetective.engine.state_lines import Entry, failure_entry, record_entry
+from omnidetective.engine.state_schema import Fault, Known, Meta, state_path
 from omnidetective.errors import ConfigError
 from omnidetective.records import FailureRecord, InputRow
 
@@ -39,11 +40,6 @@ _LATELY_MET: Final = 4096
 """How many clips to do are remembered that may not have been begun: more than are looked up at once."""
 
 T = TypeVar("T")
-
-
-def failures_path(output: Path) -> Path:
-    """Where the failures of an output stand: ``out.failures.jsonl`` beside ``out.jsonl``."""
-    return output.with_name(f"{output.stem}.failures.jsonl")
 
 
 class Ledger:
@@ -69,7 +65,7 @@ class Ledger:
             ConfigError: another run writes this output, or it cannot be written, or it is something else than an
                 output of this program. Nothing was changed.
         """
-        self.output = _usable(output)
+        self.output = usable(output)
         self.failures = failures_path(self.output)
         self.notes: list[str] = []
         self.warn = warn
@@ -85,7 +81,7 @@ class Ledger:
         self._lock = OutputLock(self.output.with_name(f"{self.output.stem}.lock"))
         try:
             if not resume:
-                self._move_aside()
+                self.notes += move_aside(self.output)
             self._mend(self.output)
             self._mend(self.failures)
             self._open_state()
@@ -350,19 +346,6 @@ class Ledger:
             hint="nothing written so far is lost: mend it, and run the same command again",
         )
 
-    def _move_aside(self) -> None:
-        remove(state_path(self.output))
-        old = [path for path in (self.output, self.failures) if path.exists() and path.stat().st_size]
-        if not old:
-            return
-        number = 1
-        while any(_backup(path, number).exists() for path in (self.output, self.failures)):
-            number += 1
-        for path in old:
-            path.rename(_backup(path, number))
-        sync_folder(self.output.parent)
-        self.notes.append(f"what was there is kept as {', '.join(str(_backup(path, number)) for path in old)}")
-
     def _mend(self, path: Path) -> None:
         if path.exists() and (cut := cut_torn_tail(path)):
             self.notes.append(f"{path}: {cut} bytes of a line that a killed run had not finished were cut")
@@ -376,30 +359,3 @@ class Ledger:
         except OSError as error:
             raise ConfigError(f"cannot write {self.failures}: {error.strerror}", reason="output_unwritable") from error
         read_failures_again(state, self._meta, self.failures)
-
-
-def _backup(path: Path, number: int) -> Path:
-    stem, failures, _ = path.name.partition(".failures.jsonl")
-    if failures:
-        return path.with_name(f"{stem}.bak{number}.failures.jsonl")
-    return path.with_name(f"{path.stem}.bak{number}{path.suffix}")
-
-
-def _usable(output: Path) -> Path:
-    try:
-        output = output.expanduser().resolve()
-        if output.is_dir():
-            raise ConfigError(f"the output {output} is a folder", hint=f"name a file, such as {output / 'out.jsonl'}")
-        if output.exists() and not output.is_file():
-            raise ConfigError(
-                f"the output {output} is not a regular file",
-                hint="a run goes on from its output, so it must be a file that stays",
-            )
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.exists() and not os.access(output, os.W_OK):
-            raise ConfigError(f"cannot write the output {output}: permission denied")
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"cannot write the output {output}: {output.parent} is not a folder") from error
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, an unknown home.
-        raise ConfigError(f"cannot write the output {output}: {error}") from error
-    return output

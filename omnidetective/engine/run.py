@@ -18,13 +18,14 @@ from omnidetective.config import Config
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.conditions import conditions_of, difference, difference_from_record, refusal, to_text
 from omnidetective.engine.feed import Batch, Feed, batches
-from omnidetective.engine.ledger import Ledger, failures_path
+from omnidetective.engine.ledger import Ledger
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
+from omnidetective.engine.output_files import failures_path
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.retrying import Retry
 from omnidetective.engine.source import WHOLE, Shard, check_input, count_lines, identity, read_lines
-from omnidetective.engine.state import Fault
+from omnidetective.engine.state_schema import Fault
 from omnidetective.engine.tally import RunSummary, Tally
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS

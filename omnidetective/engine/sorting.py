@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from omnidetective.engine.source import InputLine, duplicate
-from omnidetective.engine.state import Known
+from omnidetective.engine.state_schema import Known
 from omnidetective.records import FailureRecord, InputRow
 
 _LINES: Final = 900

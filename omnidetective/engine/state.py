@@ -12,134 +12,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from omnidetective.engine.state_lines import Covered, Entry
+from omnidetective.engine.state_lines import Entry
+from omnidetective.engine.state_schema import (
+    BEGIN,
+    FAULT,
+    FINISH,
+    MEET,
+    Fault,
+    Known,
+    Meta,
+    Standing,
+    check_schema,
+    create,
+)
 
-APPLICATION_ID: Final = 0x4F4D4E49
-SCHEMA: Final = 1
 _BUSY_S: Final = 10.0
 _MOST_VARIABLES: Final = 900
 """SQLite before 3.32 takes 999 values in a statement."""
 _CHUNK: Final = 1000
-
-_TABLES: Final = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE clips (
-        id TEXT PRIMARY KEY,
-        status TEXT NOT NULL,
-        in_flight INTEGER NOT NULL DEFAULT 0,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        outcome TEXT,
-        reason TEXT,
-        retryable INTEGER,
-        offset INTEGER,
-        length INTEGER,
-        cost_usd TEXT,
-        tokens INTEGER,
-        line INTEGER
-    ) WITHOUT ROWID""",
-    "CREATE INDEX in_flight ON clips (in_flight) WHERE in_flight = 1",
-    "CREATE INDEX failed ON clips (reason, retryable) WHERE status = 'failed'",
-    """CREATE TABLE faults (
-        id TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        line INTEGER NOT NULL,
-        retryable INTEGER NOT NULL,
-        offset INTEGER NOT NULL,
-        length INTEGER NOT NULL,
-        run INTEGER NOT NULL,
-        PRIMARY KEY (id, reason, line)
-    )""",
-    f"PRAGMA user_version = {SCHEMA}",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-)
-_MEET: Final = """
-INSERT INTO clips (id, status, line) VALUES (?, 'met', ?) ON CONFLICT (id) DO UPDATE SET line = excluded.line
-"""
-_BEGIN: Final = """
-INSERT INTO clips (id, status, in_flight, attempts) VALUES (?, 'met', 1, 1)
-ON CONFLICT (id) DO UPDATE SET in_flight = 1, attempts = attempts + 1 WHERE status != 'done'
-"""
-# A line that comes without its beginning (it was not committed, or the state was made again) counts as an attempt.
-_FINISH: Final = """
-INSERT INTO clips (id, status, attempts, outcome, reason, retryable, offset, length, cost_usd, tokens)
-VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET
-    status = excluded.status, in_flight = 0, attempts = attempts + (in_flight = 0), outcome = excluded.outcome,
-    reason = excluded.reason, retryable = excluded.retryable, offset = excluded.offset, length = excluded.length,
-    cost_usd = excluded.cost_usd, tokens = excluded.tokens
-WHERE status != 'done'
-"""
-_FAULT: Final = """
-INSERT INTO faults (id, reason, line, retryable, offset, length, run) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id, reason, line) DO NOTHING
-"""
-
-Status = Literal["met", "done", "failed"]
-
-
-class Known(NamedTuple):
-    """What is known of a clip.
-
-    Attributes:
-        id: of the clip.
-        status: ``met``: it has neither record nor failure.
-        reason: why it failed, if it did.
-        line: where the present input names it, as far as it has been read.
-    """
-
-    id: str
-    status: Status
-    reason: str | None
-    line: int | None
-
-
-class Standing(NamedTuple):
-    """What the last committed line of a clip says, and whether the clip is being done."""
-
-    status: Status
-    reason: str | None
-    retryable: int | None
-    offset: int | None
-    in_flight: int
-
-
-class Fault(NamedTuple):
-    """A row of the input that cannot be used: its id, why, and its line."""
-
-    id: str
-    reason: str
-    line: int
-
-
-@dataclass(slots=True)
-class Meta:
-    """What the state knows of the whole.
-
-    Attributes:
-        output_name: name of the output that it belongs to.
-        output, failures: how much of the two files it covers.
-        runs: how many runs there were, the present one included.
-        begun: how often clips were begun, in all runs.
-        input: which input the lines of the clips are of.
-        configuration: what the records were made with, as JSON; empty where that is not known.
-        spent_usd: what all runs have spent, as the runs counted it.
-    """
-
-    output_name: str = ""
-    output: Covered = field(default_factory=Covered)
-    failures: Covered = field(default_factory=Covered)
-    runs: int = 0
-    begun: int = 0
-    input: str = ""
-    configuration: str = ""
-    spent_usd: Decimal = Decimal(0)
 
 
 class State:
@@ -148,6 +42,8 @@ class State:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._run = connection.execute
+        self._committed: dict[str, str] = {}
+        self._changes = 0
 
     @classmethod
     def at(cls, path: Path) -> State:
@@ -161,12 +57,12 @@ class State:
         try:
             empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if not empty:
-                _check_schema(connection)
+                check_schema(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             if empty:
-                _create(connection)
+                create(connection)
         except BaseException:
             connection.close()
             raise
@@ -177,7 +73,7 @@ class State:
         """A state that ends with this process; what memory does not hold goes to the folder for temporary files."""
         connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         connection.execute("BEGIN")
-        _create(connection)
+        create(connection)
         return cls(connection)
 
     @classmethod
@@ -195,7 +91,7 @@ class State:
         try:
             connection.execute("PRAGMA busy_timeout = 1000")
             connection.execute("BEGIN")
-            _check_schema(connection)
+            check_schema(connection)
         except BaseException:
             connection.close()
             raise
@@ -207,19 +103,13 @@ class State:
 
     def commit(self, meta: Meta) -> None:
         """Make everything since the last commit visible, at once, together with what it covers."""
-        values = {
-            "output_name": meta.output_name,
-            "output": meta.output.to_json(),
-            "failures": meta.failures.to_json(),
-            "runs": str(meta.runs),
-            "begun": str(meta.begun),
-            "input": meta.input,
-            "configuration": meta.configuration,
-            "spent_usd": str(meta.spent_usd),
-        }
+        values = meta.to_rows()
+        if values == self._committed and self._connection.total_changes == self._changes:
+            return
         self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
         self._run("COMMIT")
         self._run("BEGIN IMMEDIATE")
+        self._committed, self._changes = values, self._connection.total_changes
 
     def meta(self) -> Meta:
         """What was committed last.
@@ -227,22 +117,7 @@ class State:
         Raises:
             sqlite3.DatabaseError: it cannot be understood.
         """
-        values: dict[str, str] = dict(self._run("SELECT name, value FROM meta"))
-        if not values:
-            return Meta()
-        try:
-            return Meta(
-                output_name=values["output_name"],
-                output=Covered.from_json(values["output"]),
-                failures=Covered.from_json(values["failures"]),
-                runs=int(values["runs"]),
-                begun=int(values["begun"]),
-                input=values["input"],
-                configuration=values["configuration"],
-                spent_usd=Decimal(values["spent_usd"]),
-            )
-        except (KeyError, ValueError, InvalidOperation) as error:
-            raise sqlite3.DatabaseError(f"what it says of itself cannot be understood: {error}") from error
+        return Meta.from_rows(dict(self._run("SELECT name, value FROM meta")))
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
         """What is known of these clips; those of which nothing is known are left out."""
@@ -266,11 +141,11 @@ class State:
 
     def meet(self, rows: Iterable[tuple[str, int]]) -> None:
         """Note at which line of the input each clip is."""
-        self._connection.executemany(_MEET, rows)
+        self._connection.executemany(MEET, rows)
 
     def begin(self, ids: Iterable[str]) -> None:
         """Note that these clips are being done."""
-        self._connection.executemany(_BEGIN, ((clip_id,) for clip_id in ids))
+        self._connection.executemany(BEGIN, ((clip_id,) for clip_id in ids))
 
     def apply(self, entries: Sequence[Entry], *, run: int) -> int:
         """Take over lines of the files; returns how many records and faults among them were there before.
@@ -280,10 +155,10 @@ class State:
         of: dict[str, list[Entry]] = {"record": [], "failure": [], "fault": [], "damaged": []}
         for entry in entries:
             of[entry.kind].append(entry)
-        new = self._count_changes(_FINISH, map(_finish_row, of["record"]))
-        self._connection.executemany(_FINISH, map(_finish_row, of["failure"]))
+        new = self._count_changes(FINISH, map(_finish_row, of["record"]))
+        self._connection.executemany(FINISH, map(_finish_row, of["failure"]))
         new += self._count_changes(
-            _FAULT, ((e.id, e.reason, e.line_number, e.retryable, e.offset, e.length, run) for e in of["fault"])
+            FAULT, ((e.id, e.reason, e.line_number, e.retryable, e.offset, e.length, run) for e in of["fault"])
         )
         return len(of["record"]) + len(of["fault"]) - new
 
@@ -360,40 +235,6 @@ class State:
         before = self._connection.total_changes
         self._connection.executemany(statement, rows)
         return self._connection.total_changes - before
-
-
-class StaleSchemaError(sqlite3.DatabaseError):
-    """The state was made by another version of this program."""
-
-
-def state_path(output: Path) -> Path:
-    """Where the state of an output is kept: ``out.state.sqlite`` beside ``out.jsonl``."""
-    return output.with_name(f"{output.stem}.state.sqlite")
-
-
-def side_files(path: Path) -> tuple[Path, ...]:
-    """The files that SQLite keeps beside its own while it is open."""
-    return tuple(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))
-
-
-def remove(path: Path) -> None:
-    """Remove a state."""
-    for file in (path, *side_files(path)):
-        with suppress(FileNotFoundError):
-            file.unlink()
-
-
-def _check_schema(connection: sqlite3.Connection) -> None:
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if not ours:
-        raise sqlite3.DatabaseError("it is no state of a run")
-    if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-        raise StaleSchemaError("another version of omnidetective made it")
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
 
 
 def _finish_row(entry: Entry) -> tuple[object, ...]:

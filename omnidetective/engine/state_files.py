@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from omnidetective.engine.state import Meta, StaleSchemaError, State, remove, state_path
+from omnidetective.engine.state import State
 from omnidetective.engine.state_lines import Covered, Entry, failure_entry, record_entry
+from omnidetective.engine.state_schema import Meta, StaleSchemaError, remove, state_path
 
 _CHUNK_LINES: Final = 2000
 _CHUNK_BYTES: Final = 2**23

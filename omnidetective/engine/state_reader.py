@@ -16,9 +16,10 @@ from typing import BinaryIO, Final
 
 from omnidetective.engine.sorting import sort_lines
 from omnidetective.engine.source import read_lines
-from omnidetective.engine.state import Fault, Known, Meta, State, side_files, state_path
+from omnidetective.engine.state import State
 from omnidetective.engine.state_files import brought_up_to_date
 from omnidetective.engine.state_lines import Covered, Entry, failure_entry, record_entry
+from omnidetective.engine.state_schema import Fault, Known, Meta, side_files, state_path
 from omnidetective.records import InputRow
 
 _MOST_TAIL_BYTES: Final = 2**26

@@ -123,7 +123,7 @@ def test_progress_on_a_terminal(folder: Folder) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "engine.driver", "run", "--input", "in.jsonl", "--output", "out.jsonl"],
         cwd=folder.path,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
         stderr=terminal,
         stdout=subprocess.PIPE,
     )

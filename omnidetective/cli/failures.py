@@ -44,8 +44,8 @@ def failures(output: Path, *, reasons: tuple[str, ...], retryable: bool, only_id
     from contextlib import ExitStack
 
     from omnidetective.engine.holder import holder_of
-    from omnidetective.engine.ledger import failures_path
-    from omnidetective.report.failing import chosen, standing
+    from omnidetective.engine.output_files import failures_path
+    from omnidetective.report.failing import chosen
 
     if only_ids and as_json:
         raise click.UsageError("choose one of --ids and --json")
@@ -56,10 +56,10 @@ def failures(output: Path, *, reasons: tuple[str, ...], retryable: bool, only_id
             failed = files.enter_context(beside.open("rb")) if beside.is_file() else None
             lines = files.enter_context(real.open("rb"))
             _check_output(output, lines)
-            stand = frozenset[int]() if failed is None else standing(failed, lines)
+            stand = _Standing(real, failed, lines)
 
             def those() -> Iterator[tuple[bytes, FailureLine]]:
-                return chosen(_again(failed), stand, reasons=frozenset(reasons), retryable=retryable)
+                return chosen(stand.lines(), reasons=frozenset(reasons), retryable=retryable)
 
             if as_json:
                 for line, _ in those():
@@ -69,7 +69,7 @@ def failures(output: Path, *, reasons: tuple[str, ...], retryable: bool, only_id
                     click.echo(_on_one_line(clip_id))
             else:
                 live = holder_of(real.with_name(f"{real.stem}.lock")).state == "running"
-                for text in _table(those, of=len(stand), output=output, live=live):
+                for text in _table(those, of=stand.count, output=output, live=live):
                     click.echo(text)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -98,12 +98,49 @@ def _check_output(output: Path, lines: BinaryIO) -> None:
     lines.seek(0)
 
 
-def _again(failed: BinaryIO | None) -> Iterable[bytes]:
-    """The lines of the failures from the first on: of the file that was opened, even if a run replaces it meanwhile."""
-    if failed is None:
-        return ()
-    failed.seek(0)
-    return failed
+class _Standing:
+    """The lines of the failures that stand; of the file that was opened, even if a run replaces it meanwhile."""
+
+    def __init__(self, real: Path, failed: BinaryIO | None, lines: BinaryIO) -> None:
+        """Find them in the state where that is possible, else by reading the failures and the output."""
+        from omnidetective.report.failing import standing
+
+        self._failed = failed
+        self._numbers = frozenset[int]()
+        self._places = _places(real, failed, lines)
+        if self._places is None and failed is not None:
+            failed.seek(0)
+            lines.seek(0)
+            self._numbers = standing(failed, lines)
+        self.count = len(self._numbers if self._places is None else self._places)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines, from the first on."""
+        if self._failed is None:
+            return
+        if self._places is None:
+            self._failed.seek(0)
+            yield from (line for number, line in enumerate(self._failed, start=1) if number in self._numbers)
+            return
+        for offset, length in self._places:
+            self._failed.seek(offset)
+            yield self._failed.read(length)
+
+
+def _places(real: Path, failed: BinaryIO | None, lines: BinaryIO) -> list[tuple[int, int]] | None:
+    """Where the failures that stand are, if the state knows; a run is not held up for longer than asking takes."""
+    import sqlite3
+    from contextlib import closing
+
+    from omnidetective.engine.state_reader import snapshot
+
+    if (found := snapshot(real, lines, failed)) is None:
+        return None
+    with closing(found):
+        try:
+            return list(found.places())
+        except sqlite3.Error:
+            return None
 
 
 def _on_one_line(clip_id: str) -> str:

@@ -72,6 +72,21 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Say what the run would do and cost, and do nothing: no model is called, nothing is written.",
 )
+@click.option(
+    "--only",
+    "only_reasons",
+    metavar="REASON",
+    multiple=True,
+    help="With --retry-failed: only clips that failed with this reason. May be repeated.",
+)
+@click.option(
+    "--id", "only_ids", metavar="ID", multiple=True, help="With --retry-failed: only this clip. May be repeated."
+)
+@click.option(
+    "--allow-changed",
+    is_flag=True,
+    help="Go on with an output that was begun with another configuration; otherwise that is refused.",
+)
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only errors and what failed.")
@@ -92,6 +107,9 @@ def run(
     max_cost: str | None,
     retry_failed: bool,
     dry_run: bool,
+    only_reasons: tuple[str, ...],
+    only_ids: tuple[str, ...],
+    allow_changed: bool,
     no_trajectory: bool,
     log_file: Path | None,
     quiet: bool,
@@ -156,6 +174,9 @@ def run(
                     limit=limit,
                     resume=not no_resume,
                     retry_failed=retry_failed,
+                    only_reasons=only_reasons,
+                    only_ids=only_ids,
+                    allow_changed=allow_changed,
                     progress=progress,
                 )
             )

@@ -21,7 +21,7 @@ def stats(output: Path, *, as_json: bool) -> None:
     """
     from contextlib import ExitStack
 
-    from omnidetective.engine.ledger import failures_path
+    from omnidetective.engine.output_files import failures_path
     from omnidetective.report.layout import WIDTH, clean
     from omnidetective.report.statistics import statistics
     from omnidetective.report.tables import tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from omnidetective.engine.holder import Holder
+    from omnidetective.engine.state_reader import Snapshot
     from omnidetective.report.numbers import Spending
     from omnidetective.report.status import Rows, Status
 
@@ -33,8 +34,9 @@ _MOST_NAMES = 8
 def status(output: Path, *, input_path: Path | None, as_json: bool) -> None:
     """Say how far the run is that writes OUT, or wrote it.
 
-    OUT is the output of `run`. All is read from the files, so that a run which is going on is not held up: who writes
-    OUT now, how many records and failures there are, when the last line was written, and what was spent.
+    OUT is the output of `run`. All is read from the files and the state beside them, so that a run which is going on is
+    not held up: who writes OUT now, how many records and failures there are, how many clips are being done, when the
+    last line was written, and what was spent.
 
     The cost is that of the clips that are done, with or without a record: what clips in flight have spent is not in
     the files yet. It is "at least" so much where a part of it is unknown.
@@ -43,23 +45,20 @@ def status(output: Path, *, input_path: Path | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from omnidetective.engine.holder import holder_of
-    from omnidetective.engine.ledger import failures_path
-    from omnidetective.engine.source import check_input, read_rows
-    from omnidetective.report import status as numbers_of
+    from omnidetective.engine.output_files import failures_path
+    from omnidetective.engine.source import check_input
     from omnidetective.report.layout import WIDTH, clean
 
-    rows = None
     if input_path is not None:
         check_input(input_path)
-        rows = read_rows(input_path)
     real = output.resolve()
     beside = failures_path(real)
     try:
         with ExitStack() as files:
             # Asked first: a run that ends meanwhile is better shown as going on than its last lines as missing.
             holder = holder_of(real.with_name(f"{real.stem}.lock"))
-            failures = files.enter_context(beside.open("rb")) if beside.is_file() else ()
-            numbers = numbers_of.status(files.enter_context(real.open("rb")), failures, rows)
+            failures = files.enter_context(beside.open("rb")) if beside.is_file() else None
+            numbers = _numbers(real, files.enter_context(real.open("rb")), beside, failures, input_path)
             written = [file.stat() for file in (real, beside) if file.is_file()]
     except OSError as error:
         raise click.BadParameter(
@@ -81,6 +80,65 @@ def status(output: Path, *, input_path: Path | None, as_json: bool) -> None:
         click.echo(line)
 
 
+def _numbers(real: Path, output: BinaryIO, beside: Path, failures: BinaryIO | None, input_path: Path | None) -> Status:
+    """The numbers from the state beside the output where that is possible, else from the files."""
+    import sqlite3
+    from contextlib import closing
+
+    from omnidetective.engine.state_reader import snapshot
+    from omnidetective.report.status import status, status_from_sums
+
+    if (found := snapshot(real, output, failures)) is not None:
+        with closing(found):
+            try:
+                return status_from_sums(
+                    outcomes=found.output.outcomes,
+                    failures=found.standing(),
+                    spent=_spending(found),
+                    in_flight=found.in_flight(),
+                    attempts=found.begun,
+                    rows=_rows(input_path, real, beside, found),
+                )
+            except sqlite3.Error:
+                pass  # The state is damaged; the files are what counts.
+    rows = _rows(input_path, real, beside, None)
+    output.seek(0)
+    if failures is not None:
+        failures.seek(0)
+    return status(output, failures or (), rows)
+
+
+def _rows(input_path: Path | None, real: Path, beside: Path, found: Snapshot | None) -> Rows | None:
+    from omnidetective.engine.state_reader import count_rows
+    from omnidetective.report.status import Rows
+
+    if input_path is None:
+        return None
+    counts = count_rows(input_path, real, beside, known=found)
+    return Rows(rows=sum(counts.values()), **counts)
+
+
+def _spending(found: Snapshot) -> Spending | None:
+    from decimal import Decimal
+
+    from omnidetective.report.numbers import Spending
+
+    parts = (found.output, found.failures)
+    if not any(part.told for part in parts):
+        return None
+    known_usd = sum((part.known_usd for part in parts), Decimal(0))
+    return Spending(
+        calls=sum(part.calls for part in parts),
+        cached_calls=sum(part.cached_calls for part in parts),
+        failed_attempts=sum(part.failed_attempts for part in parts),
+        unreported=sum(part.unreported for part in parts),
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        completion_tokens=sum(part.completion_tokens for part in parts),
+        cost_usd=None if any(part.unknown for part in parts) else known_usd,
+        known_cost_usd=known_usd,
+    )
+
+
 def _lines(holder: Holder, numbers: Status, last: datetime | None, now: datetime) -> Iterator[str]:
     from omnidetective.report.layout import many
 
@@ -88,6 +146,10 @@ def _lines(holder: Holder, numbers: Status, last: datetime | None, now: datetime
     yield from _entry("records", _with_parts(f"{numbers.records:,}", numbers.outcomes))
     retryable = f", {numbers.retryable:,} can be tried again" if numbers.failures else ""
     yield from _entry("failures", _with_parts(f"{numbers.failures:,}{retryable}", numbers.failure_reasons))
+    if numbers.attempts:
+        in_flight = many(numbers.in_flight or 0, "clip") + (" when it was killed" if holder.state == "killed" else "")
+        begun = f"clips were begun {many(numbers.attempts, 'time')} in all"
+        yield from _entry("in flight", begun if holder.state == "none" else f"{in_flight}; {begun}")
     if numbers.input is not None:
         yield from _entry("input", _input(numbers.input))
     if last is not None:

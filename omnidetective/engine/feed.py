@@ -7,9 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
-from omnidetective.engine.ids import IdSet
+from omnidetective.engine.sorting import Clips, sort_lines
+from omnidetective.engine.source import InputLine
 from omnidetective.records import FailureRecord, InputRow
 
 _BATCH_ROWS: Final = 64
@@ -37,47 +39,52 @@ class Batch:
 
 
 def batches(
-    rows: Iterable[InputRow | FailureRecord], *, done: IdSet, leave: IdSet | None, limit: int | None
+    lines: Iterable[InputLine], clips: Clips, *, again: Callable[[str, str], bool], limit: int | None
 ) -> Iterator[Batch]:
     """Sort the input, in batches small enough to be read between two heartbeats.
 
     Args:
-        rows: the input.
-        done: ids that have a record.
-        leave: ids that failed before, where those are not tried again.
+        lines: the input.
+        clips: what is known of clips.
+        again: whether a clip that failed, by its id and the reason, is tried again.
         limit: only the first so many rows.
     """
     batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
-    for number, row in enumerate(rows, start=1):
-        if limit is not None and number > limit:
-            break
-        batch.last_line = row.line_number
-        if isinstance(row, FailureRecord):
-            batch.faults.append(row)
-        elif row.id in done:
-            batch.done += 1
-        elif leave is not None and row.id in leave:
-            batch.failed_before += 1
-        else:
-            batch.wanted.append(row)
-            chars += len(row.media)
-        if len(batch.wanted) >= _BATCH_ROWS or chars >= _BATCH_CHARS or time.monotonic() >= until:
+    for some in sort_lines(islice(lines, limit), clips, again=again):
+        batch.done += some.done
+        batch.failed_before += some.failed
+        for row in some.rows:
+            batch.last_line = row.line_number
+            if isinstance(row, InputRow):
+                batch.wanted.append(row)
+                chars += len(row.media)
+            else:
+                batch.faults.append(row)
+            if len(batch.wanted) >= _BATCH_ROWS or chars >= _BATCH_CHARS:
+                yield batch
+                batch, chars = Batch(last_line=batch.last_line), 0
+        batch.last_line = some.last_line
+        if batch.wanted or time.monotonic() >= until:
             yield batch
-            batch, chars, until = Batch(), 0, time.monotonic() + _BATCH_S
+            batch, chars, until = Batch(last_line=batch.last_line), 0, time.monotonic() + _BATCH_S
     yield batch
 
 
 class Feed:
     """Hands out rows to whoever is free, and reads on only when there are none left to hand out."""
 
-    def __init__(self, source: Iterator[Batch], note: Callable[[Batch], None]) -> None:
+    def __init__(
+        self, source: Iterator[Batch], note: Callable[[Batch], None], begun: Callable[[InputRow], None]
+    ) -> None:
         """
         Args:
             source: the sorted input; read in a thread, one batch at a time.
             note: told of each batch, in the thread of the event loop, before its rows are handed out.
+            begun: told of each row that is handed out.
         """
         self._source = source
         self._note = note
+        self._begun = begun
         self._rows: deque[InputRow] = deque()
         self._reading = asyncio.Lock()
         self._ended = False
@@ -135,6 +142,8 @@ class Feed:
         """The next row; ``None`` when there are no more, or no more are to be begun."""
         while await self.ready():
             if self._rows:  # Another taker may have been faster.
+                row = self._rows.popleft()
                 self.handed_out += 1
-                return self._rows.popleft()
+                self._begun(row)
+                return row
         return None

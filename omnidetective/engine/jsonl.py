@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from omnidetective.engine.state_lines import json_object, record_entry
 from omnidetective.errors import ConfigError
 
 _BLOCK: Final = 2**16
-_HEAD: Final = re.compile(rb'\s*\{\s*"schema_version":\s*1,\s*"id":\s*("(?:[^"\\\x00-\x1f]|\\.)*")')
-"""How lines of this program begin; the rest of a line is not needed to know whose it is."""
 _HEAD_START: Final = b'{"schema_version":1,"id":"'
 
 
@@ -24,6 +21,9 @@ class AppendFile:
 
     Each line is given to the kernel at once, so the death of this process costs nothing; :meth:`sync` brings what was
     written to the disk, so that the death of the machine costs only what came after it.
+
+    Attributes:
+        size: bytes of whole lines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,12 +40,12 @@ class AppendFile:
             raise ConfigError(f"cannot write {path}: {error.strerror}", reason="output_unwritable") from error
         if created:
             sync_folder(path.parent)
-        self._size = os.fstat(self._fd).st_size
+        self.size = os.fstat(self._fd).st_size
         self._unsynced = False
         self._closing = threading.Lock()
 
-    def append(self, line: bytes) -> None:
-        """Write one line (without its line break).
+    def append(self, line: bytes) -> int:
+        """Write one line (without its line break); returns the offset at which it begins.
 
         Raises:
             ConfigError: the disk is full or fails; the file is left with whole lines only.
@@ -56,10 +56,12 @@ class AppendFile:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             with contextlib.suppress(OSError):  # Where even this fails, the next run cuts the tail.
-                os.ftruncate(self._fd, self._size)
+                os.ftruncate(self._fd, self.size)
             raise self._unwritable(error) from error
-        self._size += len(line) + 1
+        offset = self.size
+        self.size += len(line) + 1
         self._unsynced = True
+        return offset
 
     def sync(self) -> None:
         """Bring what was written to the disk. May be called from another thread.
@@ -110,7 +112,7 @@ def cut_torn_tail(path: Path) -> int:
             before = end = file.seek(0, os.SEEK_END)
             while end > 0:
                 start = _line_start(file.fileno(), end)
-                if _object(os.pread(file.fileno(), end - start, start)) is not None:
+                if json_object(os.pread(file.fileno(), end - start, start)) is not None:
                     break
                 end = start
             broken = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
@@ -127,21 +129,34 @@ def cut_torn_tail(path: Path) -> int:
         raise ConfigError(f"cannot write {path}: {error.strerror}", reason="output_unwritable") from error
 
 
-def ids_of(path: Path) -> Iterator[str | None]:
-    """The id of each line, read from its first bytes where it begins as this program writes it.
+def last_line(path: Path) -> bytes | None:
+    """The last line of a file that ends with whole lines; ``None`` where there is none.
 
-    ``None`` stands for a line that is no object with an id.
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        end = os.fstat(fd).st_size
+        start = _line_start(fd, end)
+        return os.pread(fd, end - start, start) or None
+    finally:
+        os.close(fd)
+
+
+def pieces_of(path: Path, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Parts of a file, each by where it begins and how long it is.
+
+    Raises:
+        OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        for line in file:
-            yield _id_of(line)
-
-
-def objects_of(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """Each line with its line break, and the object that it holds, or ``None``."""
-    with path.open("rb") as file:
-        for line in file:
-            yield line, _object(line)
+        for offset, length in places:
+            file.seek(offset)
+            yield file.read(length)
 
 
 def replace_lines(path: Path, lines: Iterator[bytes]) -> None:
@@ -188,28 +203,9 @@ def _line_start(fd: int, end: int) -> int:
     return 0
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _id_of(line: bytes) -> str | None:
-    if (head := _HEAD.match(line)) and line.rstrip().endswith(b"}"):
-        try:
-            return str(json.loads(head.group(1)))
-        except ValueError:
-            return None
-    row = _object(line)
-    clip_id = None if row is None else row.get("id")
-    return clip_id if isinstance(clip_id, str) and row is not None and row.get("schema_version") == 1 else None
-
-
 def _may_be_ours(first: bytes) -> bool:
     """Whether a first line is of this program, or torn off such a line, or empty blocks of a disk."""
-    if _id_of(first) is not None:
+    if record_entry(first, 0).kind == "record":
         return True
     torn = first.strip(b"\0")
     return not torn.endswith(b"\n") and (torn.startswith(_HEAD_START) or _HEAD_START.startswith(torn))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from omnidetective.engine.holder import holder_of
 from omnidetective.engine.jsonl import sync_folder
-from omnidetective.engine.ledger import failures_path
 from omnidetective.engine.lock import OutputLock
 from omnidetective.engine.merge_index import Ids, Index
+from omnidetective.engine.output_files import failures_path
 from omnidetective.engine.source import check_input
 from omnidetective.errors import ConfigError
 

@@ -15,8 +15,8 @@ from typing import BinaryIO, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from omnidetective.engine.ledger import failures_path
-from omnidetective.engine.source import read_rows
+from omnidetective.engine.output_files import failures_path
+from omnidetective.engine.state_reader import rows_of
 from omnidetective.errors import ConfigError, RowError
 from omnidetective.records import InputRow
 
@@ -135,7 +135,7 @@ class Index:
         """Ids of the input that are missing, and ids that it does not have. Puts the records in its order."""
         missing = _Counted()
         mark = "UPDATE records SET wanted = ? WHERE id = ?"
-        for number, row in enumerate(read_rows(input_path), start=1):
+        for number, row in enumerate(rows_of(input_path), start=1):
             if isinstance(row, InputRow):
                 if self._lines.execute(mark, (number, row.id)).rowcount:
                     continue

@@ -9,8 +9,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from decimal import Decimal
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +18,17 @@ from omnidetective.config import Config
 from omnidetective.engine.base import Engine
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.collector import collect_rarely
+from omnidetective.engine.conditions import conditions_of, difference, difference_from_record, refusal, to_text
 from omnidetective.engine.feed import Batch, Feed, batches
 from omnidetective.engine.heartbeat import Heartbeat
-from omnidetective.engine.ledger import Ledger, RowFault, failures_path, row_fault
+from omnidetective.engine.ledger import Ledger
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
+from omnidetective.engine.output_files import failures_path
 from omnidetective.engine.progress import Progress, Silent
-from omnidetective.engine.source import WHOLE, Part, check_input, count_lines, read_rows
+from omnidetective.engine.retrying import Retry
+from omnidetective.engine.source import WHOLE, Part, check_input, count_lines, identity, read_lines
+from omnidetective.engine.state_schema import Fault
 from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, Spending, WorkerSetup
 from omnidetective.engine.worker import MANAGED_SIGNALS
@@ -59,6 +63,9 @@ async def run_batch(
     limit: int | None = None,
     resume: bool = True,
     retry_failed: bool = False,
+    only_reasons: Collection[str] = (),
+    only_ids: Collection[str] = (),
+    allow_changed: bool = False,
     progress: Progress | None = None,
     factory: PipelineFactory | None = None,
     grace_s: float = GRACE_S,
@@ -85,6 +92,9 @@ async def run_batch(
         limit: look only at the first so many rows (of the shard).
         resume: go on with an output that is there; otherwise it is moved aside first, nothing is overwritten.
         retry_failed: try clips again that failed in an earlier run.
+        only_reasons: of them only those that failed with one of these reasons; all, where there are none.
+        only_ids: of them only these; all, where there are none.
+        allow_changed: go on with an output that was begun with another configuration, prompts included.
         progress: shows how far the run is; nothing is shown by default.
         factory: makes the pipeline, instead of the one that the configuration describes. A function at the top of a
             module, since worker processes import it by name.
@@ -92,12 +102,16 @@ async def run_batch(
             twice as long the worker is killed.
 
     Raises:
-        UserError: the input or the output cannot be used, another run writes the output, or the configuration does not
-            work. What was done until then is saved.
+        UserError: the input or the output cannot be used, another run writes the output, the output was begun with
+            another configuration, nothing has failed as ``only_reasons`` or ``only_ids`` say, or the configuration does
+            not work. What was done until then is saved.
         OmnidetectiveError: worker processes cannot start.
     """
     if retry_failed and not resume:
         raise UserError("--retry-failed goes on with an output, --no-resume begins a new one: choose one of them")
+    retry = Retry(frozenset(only_reasons), frozenset(only_ids))
+    if retry != Retry() and not retry_failed:
+        raise UserError("--only and --id choose among the clips that failed: they need --retry-failed")
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit must be at least 1, not {limit}")
     input_path = Path(os.path.abspath(input_path))  # noqa: PTH100, ASYNC240 - links in the path are the user's to keep
@@ -110,17 +124,21 @@ async def run_batch(
         with ledger:
             for note in ledger.notes:
                 _log.warning("%s", note)
+            _agree(ledger, config, allow_changed=allow_changed)
+            ledger.check_retry(retry)
+            ledger.read_input(identity(input_path))
             breaker = Breaker(config.settings.limits.breaker)
-            keeper = Bookkeeper.of(config.settings, spent_usd=Decimal(0))
+            keeper = Bookkeeper.of(config.settings, spent_usd=ledger.spent_usd)
             run = _Run(ledger, shard, breaker)
             feed = Feed(
                 batches(
-                    read_rows(input_path, shard=shard),
-                    done=ledger.done,
-                    leave=None if retry_failed else ledger.failed,
+                    read_lines(input_path, shard=shard),
+                    ledger,
+                    again=retry.holds if retry_failed else _never,
                     limit=limit,
                 ),
                 run.note,
+                ledger.begin,
             )
             clip_timeout_s = config.settings.limits.clip_timeout_s
             keeper.when_refused(lambda _: feed.stop())
@@ -137,11 +155,16 @@ async def run_batch(
                 deadline_s=clip_timeout_s + 2 * grace_s,
                 spending=run.tally.spending,
             )
+
+            def save() -> None:
+                ledger.note_spent(keeper.spent_usd)
+                ledger.sync()
+
             heart = Heartbeat(
                 run.tally,
                 feed,
                 progress,
-                sync=ledger.sync,
+                sync=save,
                 count=lambda: _rows(input_path, shard, limit),
                 stopping=interrupt.in_words,
                 waiting=lambda: in_words(keeper.waiting()),
@@ -170,6 +193,7 @@ async def run_batch(
             finally:
                 heart.show()
                 progress.close()
+                ledger.note_spent(keeper.spent_usd)
             if breaker.stop is not None and not interrupt.forced:
                 _log.error("%s", breaker.stop.message(not_started=not_started))
             ledger.settle(still_faulty=run.faults_that_stand(read_to_end=feed.exhausted and limit is None))
@@ -205,12 +229,29 @@ def _engine(
 
 async def _open(output_path: Path, *, resume: bool) -> Ledger:
     """Open the ledger in a thread; a run that is cancelled meanwhile does not leave it locked."""
-    opening = asyncio.ensure_future(asyncio.to_thread(Ledger, output_path, resume=resume))
+    warn = partial(_log.warning, "%s")
+    opening = asyncio.ensure_future(asyncio.to_thread(Ledger, output_path, resume=resume, warn=warn))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         (await opening).close()
         raise
+
+
+def _agree(ledger: Ledger, config: Config, *, allow_changed: bool) -> None:
+    """Refuse to go on with records that were made with another configuration, unless that is allowed."""
+    now = conditions_of(config)
+    if ledger.configuration:
+        found = difference(ledger.configuration, now)
+    else:
+        found = difference_from_record(ledger.last_record() or b"", config, now)
+    if found and not allow_changed:
+        raise refusal(found)
+    ledger.note_configuration(to_text(now))
+
+
+def _never(_clip_id: str, _reason: str) -> bool:
+    return False
 
 
 class _Run:
@@ -221,16 +262,14 @@ class _Run:
         self._ledger = ledger
         self._shard = shard
         self._breaker = breaker
-        self._faults: set[RowFault] = set()
         self._last_line = 0
 
     def note(self, batch: Batch) -> None:
         """A stretch of the input was read."""
         self.tally.read(batch)
         self._last_line = batch.last_line or self._last_line
+        self._ledger.add_row_faults(batch.faults)
         for failure in batch.faults:
-            self._faults.add(row_fault(failure))
-            self._ledger.add_row_fault(failure)
             self._tell(failure.id, failure.error, f"line {failure.line_number}: ")
 
     def deliver(self, clip: Finished) -> None:
@@ -253,10 +292,10 @@ class _Run:
             if self._breaker.explains(clip.failure):
                 _log.info("no more clips are begun: the circuit breaker has opened", extra={"clip": clip.id})
 
-    def faults_that_stand(self, *, read_to_end: bool) -> Callable[[RowFault], bool]:
-        """Which faults of rows stand: those that this run found, and those of rows that it did not look at."""
+    def faults_that_stand(self, *, read_to_end: bool) -> Callable[[Fault], bool]:
+        """Which faults of rows stand, besides those that this run found: those of rows that it did not look at."""
         last_line = math.inf if read_to_end else self._last_line
-        return lambda fault: fault in self._faults or fault.line_number > last_line or not self._shard.holds(fault.id)
+        return lambda fault: fault.line > last_line or not self._shard.holds(fault.id)
 
     def _tell(self, clip_id: str, failure: FailureDetail, where: str) -> None:
         shown = self.tally.failed

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, Self
+from typing import BinaryIO, Final, NamedTuple, Protocol, Self
 
 from pydantic import JsonValue
 
-from omnidetective.engine.ids import IdSet
 from omnidetective.errors import ConfigError, RowError
 from omnidetective.records import FailureDetail, FailureRecord, InputRow
-from omnidetective.rows import content_id, decode, given_id, understand
+from omnidetective.rows import MAX_ID_CHARS, content_id, decode, given_id, understand
 
 MAX_LINE_BYTES: Final = 64 * 2**20
 """Longest line that is taken; a ``data:`` URI may bring that much."""
@@ -23,6 +23,10 @@ _SHOWN_CHARS: Final = 2000
 _COUNTED_BYTES: Final = 2 * 2**30
 """Up to this size the lines of an input are counted, so that progress can show a total."""
 _BOM: Final = b"\xef\xbb\xbf"
+_HEAD: Final = re.compile(
+    rb'[ \t]*\{[ \t]*"id"[ \t]*:[ \t]*(?:"([^"\\\x00-\x1f]*)"|(-?(?:0|[1-9][0-9]{0,300})))[ \t]*[,}]'
+)
+"""How rows usually begin: with an id that needs no unescaping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +69,85 @@ class Part(Protocol):
 WHOLE: Final = Shard(1, 1)
 
 
-def read_rows(
-    path: Path, *, shard: Part = WHOLE, max_line_bytes: int = MAX_LINE_BYTES
-) -> Iterator[InputRow | FailureRecord]:
-    """Every row of the input that belongs to the shard, in order; a row that cannot be used as a failure.
+class InputLine(NamedTuple):
+    """A line of the input that belongs to the shard.
 
-    Blank lines are skipped; a UTF-8 byte order mark, CRLF and a last line without a line break are fine. Of rows with
-    the same id the first one counts, the others are failures.
+    Attributes:
+        number: from 1.
+        id: of its clip, or of its failure where it cannot be used.
+        content: the line; of one that is too long only its beginning.
+        row: what it says, where that had to be found out to know the id.
+    """
+
+    number: int
+    id: str
+    content: bytes
+    row: InputRow | FailureRecord | None
+
+    def understood(self) -> InputRow | FailureRecord:
+        """What it says; a line that cannot be used as a failure."""
+        return self.row or _read_line(self.content, self.number)
+
+
+def read_lines(path: Path, *, shard: Part = WHOLE, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[InputLine]:
+    """Every line of the input that belongs to the shard, in order, not yet understood where its id can be seen.
+
+    Blank lines are skipped; a UTF-8 byte order mark, CRLF and a last line without a line break are fine.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    seen = IdSet()
+    whole = shard == WHOLE
     try:
         with path.open("rb") as file:
-            for line_number, line in _lines(file, max_line_bytes):
-                row = _read_line(line, line_number, max_line_bytes)
-                if not shard.holds(row.id):
-                    continue
-                if isinstance(row, InputRow) and not seen.add(row.id):
-                    row = _duplicate(row)
-                yield row
+            for number, line in _lines(file, max_line_bytes):
+                clip_id = seen_id(line)
+                row: InputRow | FailureRecord | None = None
+                if len(line) > max_line_bytes and not line.endswith(b"\n"):
+                    row = _too_long(line, number, max_line_bytes)
+                elif clip_id is None:
+                    row = _read_line(line, number)
+                # An id that can be seen is that of the row, whatever the row is.
+                clip_id = clip_id or (row.id if row is not None else "")
+                if whole or shard.holds(clip_id):
+                    yield InputLine(number, clip_id, line, row)
     except OSError as error:
         raise ConfigError(f"cannot read the input {path}: {error.strerror}") from error
+
+
+def seen_id(line: bytes) -> str | None:
+    """The id that a line begins with, without reading the rest of it; ``None`` where that takes reading all of it.
+
+    It is the id of the row whatever else stands there, as long as no second ``id`` follows, not even one in disguise.
+    """
+    head = _HEAD.match(line)
+    if head is None or line.count(b'"id"') != 1 or b"\\u0069" in line or b"\\u0064" in line:
+        return None
+    text, number = head.groups()
+    if number is not None:
+        return "0" if number == b"-0" else str(number, "ascii")
+    try:
+        clip_id = str(text, "utf-8")
+    except UnicodeDecodeError:
+        return None
+    return clip_id if clip_id.strip() and len(clip_id) <= MAX_ID_CHARS else None
+
+
+def identity(path: Path) -> str:
+    """What tells an input from another one, and from itself once it was changed."""
+    stat = path.stat()
+    return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def duplicate(row: InputRow) -> FailureRecord:
+    """The failure of a row whose id an earlier row has."""
+    derived = row.raw.get("id") is None
+    error = RowError(
+        "an earlier line says exactly the same" if derived else f"an earlier line has the id {row.id!r}",
+        reason="duplicate_id",
+        hint="the first one counts; give each row its own id",
+    )
+    return _failure(error, row.id, row.raw, b"", row.line_number)
 
 
 def count_lines(path: Path) -> int | None:
@@ -137,15 +197,18 @@ def _lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes]]:
             yield line_number, line
 
 
-def _read_line(line: bytes, line_number: int, max_line_bytes: int) -> InputRow | FailureRecord:
+def _too_long(line: bytes, line_number: int, max_line_bytes: int) -> FailureRecord:
+    error = RowError(
+        f"the line is longer than {max_line_bytes:,} bytes",
+        reason="line_too_long",
+        hint="name media by path instead of inline",
+    )
+    return _failure(error, _id_of(None, line), None, line, line_number)
+
+
+def _read_line(line: bytes, line_number: int) -> InputRow | FailureRecord:
     raw: dict[str, JsonValue] | None = None
     try:
-        if len(line) > max_line_bytes and not line.endswith(b"\n"):
-            raise RowError(
-                f"the line is longer than {max_line_bytes:,} bytes",
-                reason="line_too_long",
-                hint="name media by path instead of inline",
-            )
         raw = decode(line)
         return understand(raw, line_number)
     except RowError as error:
@@ -154,21 +217,11 @@ def _read_line(line: bytes, line_number: int, max_line_bytes: int) -> InputRow |
 
 def _id_of(raw: dict[str, JsonValue] | None, line: bytes) -> str:
     if raw is None:
-        return content_id(line.strip())
+        return seen_id(line) or content_id(line.strip())
     try:
         return given_id(raw) or content_id(raw)
     except RowError:
         return content_id(raw)
-
-
-def _duplicate(row: InputRow) -> FailureRecord:
-    derived = row.raw.get("id") is None
-    error = RowError(
-        "an earlier line says exactly the same" if derived else f"an earlier line has the id {row.id!r}",
-        reason="duplicate_id",
-        hint="the first one counts; give each row its own id",
-    )
-    return _failure(error, row.id, row.raw, b"", row.line_number)
 
 
 def _failure(

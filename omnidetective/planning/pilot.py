@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from omnidetective.config import Config
-from omnidetective.engine.ids import IdSet
 from omnidetective.engine.progress import Progress
 from omnidetective.engine.run import run_batch
 from omnidetective.engine.source import WHOLE, Part
@@ -86,7 +85,7 @@ class Pilot(Sparse):
 class Chosen:
     """Some clips by their ids."""
 
-    ids: IdSet
+    ids: frozenset[str]
 
     def holds(self, clip_id: str) -> bool:
         return clip_id in self.ids
@@ -124,9 +123,7 @@ async def fly(
     """
     output = output_path or Path(tempfile.mkdtemp(prefix="omnidetective-pilot-")) / "pilot.jsonl"
     rows = await asyncio.to_thread(choose, input_path, clips, shard=shard, limit=limit)
-    ids = IdSet()
-    for row in rows:
-        ids.add(row.id)
+    ids = frozenset(row.id for row in rows)
     summary = await run_batch(
         config.with_cache_beside(output), input_path, output, shard=Chosen(ids), progress=progress
     )
@@ -142,7 +139,7 @@ async def fly(
     return pilot
 
 
-def _records(output: Path, ids: IdSet) -> tuple[RecordView, ...]:
+def _records(output: Path, ids: frozenset[str]) -> tuple[RecordView, ...]:
     with output.open("rb") as lines:
         return tuple(r for _, _, r in views(lines, RecordView) if isinstance(r, RecordView) and r.id in ids)
 

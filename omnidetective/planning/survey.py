@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from omnidetective.engine.feed import batches
-from omnidetective.engine.ids import IdSet
-from omnidetective.engine.jsonl import ids_of, objects_of
-from omnidetective.engine.ledger import failures_path
-from omnidetective.engine.source import WHOLE, Part, check_input, read_rows
-from omnidetective.errors import ConfigError, RowError
+from omnidetective.engine.sorting import Clips
+from omnidetective.engine.source import WHOLE, Part, check_input, read_lines
+from omnidetective.engine.state_reader import looking
+from omnidetective.errors import ConfigError
 from omnidetective.media.intake import is_download
 from omnidetective.records import InputRow
 
@@ -98,23 +99,23 @@ def survey(
         ConfigError: the input cannot be read, or the output is something else than an output.
     """
     check_input(input_path)
-    done, failed = _standing(output) if output is not None and resume else (IdSet(), IdSet())
-    rows = read_rows(input_path, shard=shard)
     here = EvenSample(sample)
     problems: list[Problem] = []
     counts = dict.fromkeys(("to_do", "done", "failed_before", "unusable", "downloads"), 0)
-    for batch in batches(rows, done=done, leave=None if retry_failed else failed, limit=limit):
-        counts["done"] += batch.done
-        counts["failed_before"] += batch.failed_before
-        counts["unusable"] += len(batch.faults)
-        counts["to_do"] += len(batch.wanted)
-        for fault in batch.faults[: FIRST_PROBLEMS - len(problems)]:
-            problems.append(Problem(f"line {fault.line_number}", fault.error.message))
-        for row in batch.wanted:
-            if is_download(row.media):
-                counts["downloads"] += 1
-            else:
-                here.add(row)
+    with _clips(output if resume else None) as clips:
+        lines = read_lines(input_path, shard=shard)
+        for batch in batches(lines, clips, again=lambda _id, _reason: retry_failed, limit=limit):
+            counts["done"] += batch.done
+            counts["failed_before"] += batch.failed_before
+            counts["unusable"] += len(batch.faults)
+            counts["to_do"] += len(batch.wanted)
+            for fault in batch.faults[: FIRST_PROBLEMS - len(problems)]:
+                problems.append(Problem(f"line {fault.line_number}", fault.error.message))
+            for row in batch.wanted:
+                if is_download(row.media):
+                    counts["downloads"] += 1
+                else:
+                    here.add(row)
     total = counts["to_do"] + counts["done"] + counts["failed_before"] + counts["unusable"]
     return Survey(rows=total, problems=tuple(problems), sample=here.rows, **counts)
 
@@ -127,34 +128,20 @@ def choose(input_path: Path, count: int, *, shard: Part = WHOLE, limit: int | No
     """
     check_input(input_path)
     chosen = EvenSample(count)
-    for batch in batches(read_rows(input_path, shard=shard), done=IdSet(), leave=None, limit=limit):
-        for row in batch.wanted:
-            chosen.add(row)
+    with _clips(None) as clips:
+        for batch in batches(read_lines(input_path, shard=shard), clips, again=lambda _id, _reason: True, limit=limit):
+            for row in batch.wanted:
+                chosen.add(row)
     return chosen.rows
 
 
-def _standing(output: Path) -> tuple[IdSet, IdSet]:
-    """The ids with a record, and those with a failure and none."""
-    done, failed = IdSet(), IdSet()
-    if output.is_dir():
+@contextmanager
+def _clips(output: Path | None) -> Iterator[Clips]:
+    """What is known of clips, errors in our own terms."""
+    if output is not None and output.is_dir():
         raise ConfigError(f"the output {output} is a folder", hint=f"name a file, such as {output / 'out.jsonl'}")
     try:
-        if output.exists():
-            for clip_id in ids_of(output):
-                if clip_id is not None:
-                    done.add(clip_id)
-        if (beside := failures_path(output)).exists():
-            for _, failure in objects_of(beside):
-                _add_failure(failure, done, failed)
+        with looking(output) as clips:
+            yield clips
     except OSError as error:
         raise ConfigError(f"cannot read {error.filename or output}: {error.strerror}") from error
-    return done, failed
-
-
-def _add_failure(failure: dict[str, object] | None, done: IdSet, failed: IdSet) -> None:
-    if failure is None or not isinstance(clip_id := failure.get("id"), str) or clip_id in done:
-        return
-    error = failure.get("error")
-    if isinstance(error, dict) and error.get("type") == RowError.__name__:
-        return  # about a row, which is looked at anew
-    failed.add(clip_id)

@@ -73,10 +73,6 @@ class Standing(Generic[ValueT]):
         """The clip has a record."""
         self._clips.pop(hash(clip_id), None)
 
-    def holds(self, clip_id: str) -> bool:
-        """Whether a clip has failed."""
-        return hash(clip_id) in self._clips
-
     def values(self) -> Iterator[ValueT]:
         """What is kept, faults of rows first."""
         yield from self._rows
@@ -120,18 +116,17 @@ def standing(failure_lines: Iterable[bytes], lines: Iterable[bytes]) -> frozense
 
 
 def chosen(
-    failure_lines: Iterable[bytes], numbers: Set[int], *, reasons: Set[str] = frozenset(), retryable: bool = False
+    lines: Iterable[bytes], *, reasons: Set[str] = frozenset(), retryable: bool = False
 ) -> Iterator[tuple[bytes, FailureLine]]:
     """Failures in the order of their lines, the newest last; each with its line.
 
     Args:
-        failure_lines: the same lines as before; more may have come since, they are left out.
-        numbers: those that stand (:func:`standing`).
+        lines: those of the failures that stand (:func:`standing`).
         reasons: only failures with one of these codes; all, where there are none.
         retryable: only failures that can be tried again without a change by the user.
     """
-    for number, line, failure in views(failure_lines, FailureLine):
-        if number not in numbers or not isinstance(failure, FailureLine):
+    for _, line, failure in views(lines, FailureLine):
+        if not isinstance(failure, FailureLine):
             continue
         if (not reasons or failure.error.reason in reasons) and (failure.error.retryable or not retryable):
             yield line, failure

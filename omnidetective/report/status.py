@@ -1,23 +1,21 @@
 """How far an output is: records, failures, rows that are left, and what it took. Pure.
 
-One pass, also while a run writes. A few bytes are kept of each failure, and of each record where rows are compared
-with them.
+From the lines of the files in one pass, also while a run writes; a few bytes are kept of each failure. Or from sums
+that somebody else has made of the same lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from omnidetective.evidence import Sparse
-from omnidetective.records import FailureRecord, InputRow
 from omnidetective.report.counting import Tally
 from omnidetective.report.failing import FailureLine, RecordLine, Standing, views
 from omnidetective.report.numbers import BadLine, Spending
 from omnidetective.report.reading import why_unreadable
 from omnidetective.report.spending import UsageCount
-
-_DUPLICATE: Final = "duplicate_id"
 
 
 class Rows(Sparse):
@@ -48,6 +46,8 @@ class Status(Sparse):
         failures: clips without a record, and faults of rows; ``failure_reasons``: reason code → how many of them.
         retryable: failures that can be tried again without a change by the user.
         bad_lines, bad_failure_lines: lines that are no record, no failure; ``first_bad_line`` is of the output.
+        in_flight: clips that are being done, or were when the run was killed; absent where that is not known.
+        attempts: how often clips were begun, in all runs; absent where that is not known.
         input: the rows; absent where no input was given.
         spent: calls, tokens and cost of records and failures; absent where no line says any.
     """
@@ -60,6 +60,8 @@ class Status(Sparse):
     bad_lines: int
     bad_failure_lines: int
     first_bad_line: BadLine | None = None
+    in_flight: int | None = None
+    attempts: int | None = None
     input: Rows | None = None
     spent: Spending | None = None
 
@@ -67,7 +69,7 @@ class Status(Sparse):
 def status(
     lines: Iterable[bytes],
     failure_lines: Iterable[bytes] = (),
-    rows: Iterable[InputRow | FailureRecord] | None = None,
+    rows: Rows | None = None,
 ) -> Status:
     """The numbers of an output.
 
@@ -75,7 +77,7 @@ def status(
         lines: the lines of the output, each with its line break. A torn last line is passed over.
         failure_lines: the same of the failures. They are read first, so that a clip which is done meanwhile is not
             counted twice.
-        rows: the rows of the input, read last; a row that cannot be used as a failure.
+        rows: the rows of the input, if any.
     """
     failures: Standing[tuple[str, bool]] = Standing()
     pairs: dict[tuple[str, bool], tuple[str, bool]] = {}  # each is kept once
@@ -89,7 +91,6 @@ def status(
         else:
             bad_failures += 1
     outcomes = Tally()
-    done: set[int] = set()
     records = bad = 0
     first_bad: BadLine | None = None
     for number, _, record in views(lines, RecordLine):
@@ -98,42 +99,64 @@ def status(
             outcomes.add(record.outcome)
             failures.recovered(record.id)
             spending.add(record.usage)
-            if rows is not None:
-                done.add(hash(record.id))
         else:
             bad += 1
             first_bad = first_bad or BadLine(line_number=number, why=why_unreadable(record))
-    reasons = Tally()
-    standing = retryable = 0
-    for reason, can_help in failures.values():
-        standing += 1
-        retryable += can_help
-        reasons.add(reason)
+    standing = Counter(failures.values())
     return Status(
         records=records,
         outcomes=outcomes.result(),
-        failures=standing,
-        retryable=retryable,
-        failure_reasons=reasons.result(),
+        **_failures(standing),
         bad_lines=bad,
         bad_failure_lines=bad_failures,
         first_bad_line=first_bad,
-        input=None if rows is None else _rows(rows, done, failures),
+        input=rows,
         spent=_spent(spending),
     )
 
 
-def _rows(rows: Iterable[InputRow | FailureRecord], done: set[int], failures: Standing[tuple[str, bool]]) -> Rows:
-    counts = Tally()
-    for row in rows:
-        if isinstance(row, FailureRecord):
-            counts.add("duplicates" if row.error.reason == _DUPLICATE else "unusable")
-        elif hash(row.id) in done:
-            counts.add("done")
-        else:
-            counts.add("failed" if failures.holds(row.id) else "left")
-    parts = {name: counts[name] for name in Rows.model_fields if name != "rows"}
-    return Rows(rows=sum(parts.values()), **parts)
+def status_from_sums(
+    *,
+    outcomes: Mapping[str, int],
+    failures: Mapping[tuple[str, bool], int],
+    spent: Spending | None,
+    in_flight: int,
+    attempts: int,
+    rows: Rows | None,
+) -> Status:
+    """The same numbers from sums.
+
+    Args:
+        outcomes: outcome → records.
+        failures: reason and whether trying again can help → failures that stand.
+        spent: what records and failures took; ``None`` where no line says.
+        in_flight, attempts, rows: as in :class:`Status`.
+    """
+    records = Tally()
+    for outcome, count in outcomes.items():
+        records.add(outcome, count)
+    return Status(
+        records=sum(outcomes.values()),
+        outcomes=records.result(),
+        **_failures(failures),
+        bad_lines=0,
+        bad_failure_lines=0,
+        in_flight=in_flight,
+        attempts=attempts,
+        input=rows,
+        spent=spent,
+    )
+
+
+def _failures(standing: Mapping[tuple[str, bool], int]) -> dict[str, Any]:
+    reasons = Tally()
+    for (reason, _), count in standing.items():
+        reasons.add(reason, count)
+    return {
+        "failures": sum(standing.values()),
+        "retryable": sum(count for (_, can_help), count in standing.items() if can_help),
+        "failure_reasons": reasons.result(),
+    }
 
 
 def _spent(spending: UsageCount) -> Spending | None:

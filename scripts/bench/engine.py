@@ -35,12 +35,12 @@ import aiohttp
 from omnidetective.config import Config, load_config
 from omnidetective.engine.run import default_pipeline, run_batch
 from omnidetective.evidence import Span
+from omnidetective.llm.permits import Permits
 from omnidetective.media.clip import Clip
 from omnidetective.media.encode import AudioFormat, EncodedMedia
 from omnidetective.media.source import Source
 from omnidetective.media.wire import Probe
 from omnidetective.pipeline import Pipeline
-from omnidetective.llm.permits import Permits
 from omnidetective.records import CaptionRecord, FailureRecord, InputRow, MediaFacts
 from omnidetective.settings import MediaSettings
 from scripts.bench.mock_server import MockServer, mock_server

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnidetective.engine.source import Shard, check_input, count_lines, read_rows
+from omnidetective.engine.ledger import Ledger
+from omnidetective.engine.sorting import sort_lines
+from omnidetective.engine.source import Shard, check_input, count_lines, read_lines
 from omnidetective.errors import ConfigError, RowError
 from omnidetective.records import FailureRecord, InputRow
 from omnidetective.rows import parse_row
@@ -24,8 +26,15 @@ KEYS = st.sampled_from(["id", "video", "audio", "image", "path", "url", "else"])
 
 
 def read(path: Path, content: bytes, **options: Any) -> list[InputRow | FailureRecord]:
+    """What is to be done of an input of which nothing is done, and what is wrong with the rest."""
     path.write_bytes(content)
-    return list(read_rows(path, **options))
+    rows: list[InputRow | FailureRecord] = []
+    with Ledger(path.with_name("out.jsonl"), resume=False) as ledger:
+        for some in sort_lines(read_lines(path, **options), ledger, again=lambda _id, _reason: False):
+            assert not some.done
+            assert not some.failed
+            rows += some.rows
+    return rows
 
 
 @pytest.mark.parametrize("key", ["video", "audio", "image", "path", "url"])

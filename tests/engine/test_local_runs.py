@@ -27,7 +27,7 @@ async def test_every_clip_once(folder: Folder) -> None:
     assert summary.outcomes == {"accepted": 50}
     assert (summary.usage.calls, summary.usage.by_model["fake:model"].prompt_tokens) == (100, 5000)
     assert not folder.failures_file.exists()
-    assert sorted(path.name for path in folder.path.iterdir()) == ["in.jsonl", "out.jsonl"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["in.jsonl", "out.jsonl", "out.state.sqlite"]
 
 
 async def test_again_there_is_nothing_to_do(folder: Folder) -> None:

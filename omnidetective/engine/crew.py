@@ -11,7 +11,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar
 
 from omnidetective.engine.base import Worker
 from omnidetective.engine.feed import Feed
@@ -19,7 +19,6 @@ from omnidetective.engine.seat import Seat, Terms
 from omnidetective.engine.wire import Finished, WorkerSetup
 from omnidetective.errors import OmnidetectiveError
 
-_FRUITLESS_DEATHS: Final = 3
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +28,9 @@ class Crew(ABC):
     Attributes:
         crashes: how many workers died.
     """
+
+    most_fruitless_deaths: ClassVar[int] = 3
+    """Deaths in a row, without any clip done or to blame, that end the run."""
 
     def __init__(self, setup: WorkerSetup, *, deadline_s: float) -> None:
         """
@@ -86,13 +88,13 @@ class Crew(ABC):
         """A worker died. Deaths that no clip can be blamed for do not go on for ever.
 
         Raises:
-            OmnidetectiveError: that was the third in a row.
+            OmnidetectiveError: there were too many in a row.
         """
         self.crashes += 1
         self._fruitless = 0 if holding else self._fruitless + 1
-        if self._fruitless >= _FRUITLESS_DEATHS:
+        if self._fruitless >= self.most_fruitless_deaths:
             raise OmnidetectiveError(
-                f"{_FRUITLESS_DEATHS} worker processes in a row died before they did anything; the last one {how}",
+                f"{self.most_fruitless_deaths} worker processes in a row died before they did anything; the last one {how}",
                 reason="worker_start",
                 hint="in a script of your own, the call must stand under `if __name__ == '__main__':`",
             )

@@ -32,6 +32,9 @@ _BESIDE_CLIPS = 8
 class RayEngine(Crew):
     """Does the clips of a feed on actors."""
 
+    most_fruitless_deaths = 10
+    """For some seconds after a node has died, Ray still sends new actors there."""
+
     def __init__(
         self,
         setup: WorkerSetup,

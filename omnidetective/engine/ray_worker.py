@@ -27,7 +27,6 @@ _LEAVE_S: Final = 15.0
 _POLL_S: Final = 0.2
 _SAY_S: Final = 20.0
 _NO_ROOM_S: Final = 900.0
-_MOST_LOST: Final = 10
 _log = logging.getLogger(__name__)
 
 
@@ -51,30 +50,11 @@ class Room:
         self._claim = claim
         self._waiting_since: float | None = None
         self._told = False
-        self._lost_in_a_row = 0
 
     def came(self) -> None:
         """An actor has its place."""
         self.taken += 1
         self._waiting_since = None
-
-    def ready(self) -> None:
-        """An actor can be given clips."""
-        self._lost_in_a_row = 0
-
-    def lost(self, how: str) -> None:
-        """An actor died before it could be given a clip. That happens when nodes die, but does not go on for ever.
-
-        Raises:
-            OmnidetectiveError: so many did, one after the other.
-        """
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row >= _MOST_LOST:
-            raise OmnidetectiveError(
-                f"{_MOST_LOST} actors in a row died before they could do anything; the last one {how}",
-                reason="worker_start",
-                hint="Ray's own logs on the nodes, in /tmp/ray/session_latest/logs, say more",
-            )
 
     def check(self) -> None:
         """To be called now and then by whoever waits: says so, and gives up when nobody has had room for long.
@@ -205,7 +185,6 @@ class RayWorker:
                 answer: Ready | StartFailed = await self._actor.start.remote(self._parcel)
         except RayActorError as error:
             self._how = how_it_died(error, self._node)
-            self._room.lost(self._how)
             # No clip is to blame, not even one that waits for this actor: Ray goes on sending new actors to a node that
             # has died until it notices.
             raise WorkerDiedError(self._how, held=False) from None
@@ -220,7 +199,6 @@ class RayWorker:
         if isinstance(answer, StartFailed):
             kind = UserError if answer.by_user else OmnidetectiveError
             raise kind(answer.message, reason=answer.reason, hint=answer.hint)
-        self._room.ready()
         self._listener = asyncio.create_task(self._listen())
 
     async def _wait(self, begun: asyncio.Task[None], needed: Callable[[], bool]) -> bool:

@@ -23,6 +23,7 @@ from omnidetective.errors import (
     StageTimeoutError,
 )
 from omnidetective.evidence import Span
+from omnidetective.llm.patience import time_limit
 from omnidetective.llm.usage import paid_by
 from omnidetective.observers.base import in_proportion
 from omnidetective.settings import Settings
@@ -135,7 +136,7 @@ async def _within_its_time(stage: Stage, case: Case, context: StageContext) -> C
     settings = context.settings
     limit_s = in_proportion(settings.limits.stage_timeout_s + stage.own_limit_s(settings), case.clip, case.scope)
     try:
-        async with asyncio.timeout(limit_s) as limit:
+        async with time_limit(limit_s) as limit:
             return await stage(case, context)
     except TimeoutError as error:
         if not limit.expired():

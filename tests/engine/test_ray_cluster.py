@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from e2e.media_files import video
 from e2e.test_model_sets import studio
 from engine.harness import SEARCH_PATH, Folder, Start, until
-from servers.faulty_openai import FaultyOpenAI
+from engine.test_limits import A_CALL, model_set, priced
+from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, says
 
 import omnidetective
 
@@ -234,6 +236,44 @@ async def test_real_clips_are_as_from_the_local_engine_and_the_key_is_kept_nowhe
     assert len(logs) > 10
     for path in logs:
         assert KEY.encode() not in path.read_bytes(), path
+
+
+async def test_limits_and_money_hold_over_actors(folder: Folder, nodes: Nodes) -> None:
+    at_once, most, connections = 0, 0, set[object]()
+
+    def play(seen: Seen) -> Behaviour:
+        async def answer(request: web.Request, seen: Seen) -> web.StreamResponse:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            assert request.transport is not None
+            connections.add(request.transport.get_extra_info("peername"))
+            await asyncio.sleep(0.02)
+            at_once -= 1
+            return await says("yes")(request, seen)
+
+        return answer
+
+    folder.rows({"id": n, "calls": 4} for n in range(40))
+    async with FaultyOpenAI(play) as server:
+        settings = (priced(folder), model_set(folder, server.base_url), "limits.models.openai:m-1.*.concurrency=3")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c",
+            "import omnidetective.engine.run as run, engine.fakes as fakes; run.default_pipeline = fakes.calling;"
+            "from omnidetective.cli.main import main; main()",
+            "run", "--input", "in.jsonl", "--output", "out.jsonl", "--max-cost", "1",
+            *(word for setting in settings for word in ("--set", setting)),
+            *on(nodes, "--num-workers", "2", "--concurrency", "8"),
+            cwd=folder.path, env={**os.environ, "PYTHONPATH": SEARCH_PATH}, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, told = await asyncio.wait_for(process.communicate(), 120)
+        calls = server.calls
+    assert process.returncode == 3, told.decode()
+    assert most == 3
+    assert len(connections) > 3, "one actor did it all"
+    assert 1 - 2 * A_CALL < calls * A_CALL <= 1
+    assert 0 < len(folder.ids()) < 40
+    assert not folder.failures_file.exists()
 
 
 def without_times(value: Any) -> Any:

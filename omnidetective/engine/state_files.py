@@ -17,7 +17,7 @@ from omnidetective.engine.state import State
 from omnidetective.engine.state_lines import Covered, Entry, failure_entry, record_entry
 from omnidetective.engine.state_schema import Meta, StaleSchemaError, remove, state_path
 
-_CHUNK_LINES: Final = 2000
+_CHUNK_LINES: Final = 500
 _CHUNK_BYTES: Final = 2**23
 _COMMIT_S: Final = 2.0
 """While a state is made from the files, how often what is there is kept."""

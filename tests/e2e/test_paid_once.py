@@ -74,4 +74,4 @@ async def test_without_the_cache_every_call_is_made_again(tmp_path: Path) -> Non
             assert process.returncode == 0, told.decode()
             counts.append(server.calls)
     assert counts[1] == 2 * counts[0]
-    assert not list(tmp_path.glob("*.sqlite*"))
+    assert not list(tmp_path.glob("*.cache.sqlite*"))

@@ -89,17 +89,23 @@ class Witness(ABC):
         media = await self.show(clip, span)
         messages: tuple[Message, ...] = (Message.of("user", *media),)
         if model.capabilities.text_prompt:
-            messages = (Message.of("system", self._brief(clip, span)), Message.of("user", *media, question))
+            messages = (await self._brief(clip, span), Message.of("user", *media, question))
         text = await answer_of(model, ChatRequest(messages=messages, max_tokens=self._max_tokens))
         return observation(self.spec, question, span, answer=text, model=model.name)
 
-    def _brief(self, clip: Clip, span: Span | None) -> str:
-        return self._prompts.get(f"witness/{self.spec.name}").render(
-            modality=clip.facts.modality,
-            start_s=None if span is None else round(span.start_s, 2),
-            end_s=None if span is None else round(span.end_s, 2),
-            duration_s=round(clip.duration_s, 2),
-        )
+    async def _brief(self, clip: Clip, span: Span | None) -> Message:
+        """What it is told before any question: the same message for every question about the same span."""
+
+        async def make() -> Message:
+            rendered = self._prompts.get(f"witness/{self.spec.name}").render(
+                modality=clip.facts.modality,
+                start_s=None if span is None else round(span.start_s, 2),
+                end_s=None if span is None else round(span.end_s, 2),
+                duration_s=round(clip.duration_s, 2),
+            )
+            return Message.of("system", rendered)
+
+        return await clip.once(("brief", self.spec.name, span), make, size=lambda brief: len(brief.text))
 
 
 async def answer_of(model: ChatModel, request: ChatRequest) -> str:

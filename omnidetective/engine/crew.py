@@ -94,7 +94,7 @@ class Crew(ABC):
         self._fruitless = 0 if holding else self._fruitless + 1
         if self._fruitless >= self.most_fruitless_deaths:
             raise OmnidetectiveError(
-                f"{self.most_fruitless_deaths} worker processes in a row died before they did anything; the last one {how}",
+                f"{self.most_fruitless_deaths} workers in a row died before they did anything; the last one {how}",
                 reason="worker_start",
                 hint="in a script of your own, the call must stand under `if __name__ == '__main__':`",
             )

@@ -190,7 +190,20 @@ def tear_the_tail(folder: Path) -> None:
         file.write(b'{"schema_version":1,"id":"clip-0","outco')
 
 
-@pytest.mark.parametrize("damage", [corrupt_cache, tear_the_tail])
+def truncate_state(folder: Path) -> None:
+    state = folder / "out.state.sqlite"
+    with state.open("r+b") as file:
+        file.truncate(state.stat().st_size // 2)
+    for journal in folder.glob("out.state.sqlite-*"):
+        journal.unlink()
+
+
+def remove_state(folder: Path) -> None:
+    for file in folder.glob("out.state.sqlite*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("damage", [corrupt_cache, tear_the_tail, truncate_state, remove_state])
 async def test_what_a_kill_and_a_bad_disk_leave_is_mended(damage: Callable[[Path], None], tmp_path: Path) -> None:
     make_album(tmp_path, range(30))
     async with FaultyOpenAI(Counted().script) as server:

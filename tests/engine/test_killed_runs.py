@@ -172,7 +172,7 @@ def test_a_signal_when_all_is_handed_out_is_no_interruption(folder: Folder, star
 
 def test_two_runs_on_one_output(folder: Folder, start: Start) -> None:
     begun = folder.path / "begun"
-    folder.rows([{"id": 1, "do": "sleep", "seconds": 1.5, "mark": str(begun)}])
+    folder.rows([{"id": 1, "do": "sleep", "seconds": 8, "mark": str(begun)}])
     first = start()
     until(begun.exists)
     second = start()

@@ -89,9 +89,15 @@ class PriceTable:
 
     def __init__(self, rows: tuple[Price, ...]) -> None:
         self.rows = rows
+        self._found: dict[tuple[str, str], Price | None] = {}
 
     def find(self, name: str, *, host: str = "") -> Price | None:
         """The price of ``provider:model`` at a host, or ``None`` when it is unknown."""
+        if (name, host) not in self._found:
+            self._found[name, host] = self._look_up(name, host)
+        return self._found[name, host]
+
+    def _look_up(self, name: str, host: str) -> Price | None:
         if name.startswith(_FREE_PROVIDERS):
             return _FREE
         fitting = [r for r in self.rows if fnmatchcase(name.lower(), r.match.lower()) and fnmatchcase(host, r.host)]

@@ -82,12 +82,12 @@ async def with_retries(
     def tell(state: RetryCallState) -> None:
         error = _error(state)
         log.warning(
-            "%s: %s; attempt %d of %d, waiting %.1f s",
+            "%s: %s; attempt %d of %d, waiting %s",
             name,
             error.reason,
             state.attempt_number,
             settings.attempts,
-            state.upcoming_sleep,
+            f"{state.upcoming_sleep:.1f} s" if state.upcoming_sleep else "for its turn",
             extra={
                 "event": "retry",
                 "model": name,
@@ -96,15 +96,6 @@ async def with_retries(
                 "wait_s": round(state.upcoming_sleep, 1),
             },
         )
-
-    retrying = AsyncRetrying(
-        sleep=clockwork.sleep,
-        wait=wait,
-        stop=stop,
-        retry=retry_if_exception_type((RateLimitError, TransientError)),
-        before_sleep=tell,
-        reraise=True,
-    )
 
     async def limited() -> T:
         return await _within(min(settings.call_timeout_s, max(left_s(), 0.001)), attempt)
@@ -115,7 +106,30 @@ async def with_retries(
         return await (limited() if admitted is None else admitted.attempt(limited))
 
     try:
-        return await retrying(once)
+        return await once()
+    except (RateLimitError, TransientError) as error:
+        failed: list[ProviderError] = [error]
+    except ProviderError as error:
+        error.attempts = max(error.attempts, 1)
+        raise
+
+    retrying = AsyncRetrying(
+        sleep=clockwork.sleep,
+        wait=wait,
+        stop=stop,
+        retry=retry_if_exception_type((RateLimitError, TransientError)),
+        before_sleep=tell,
+        reraise=True,
+    )
+
+    async def again() -> T:
+        # What drives the attempts costs as much as all else here does: it is taken only where the first one has failed.
+        if failed:
+            raise failed.pop()
+        return await once()
+
+    try:
+        return await retrying(again)
     except ProviderError as error:
         error.attempts = max(error.attempts, retrying.statistics.get("attempt_number", 1))
         if error.attempts > 1:

@@ -153,6 +153,10 @@ class Ledger:
         """What was spent on this output, by earlier runs and by this one; written with the next group of lines."""
         self._meta.spent_usd = total_usd
 
+    def leave(self, clip_id: str) -> None:
+        """Note that a clip which was begun is left as not started."""
+        self._in_flight.pop(clip_id, None)
+
     def add_record(self, clip_id: str, line: bytes) -> None:
         """Write the record of a clip.
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import math
 import os
-import signal
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from omnidetective.config import Config
+from omnidetective.engine.agreement import agree
 from omnidetective.engine.base import Engine
+from omnidetective.engine.bookings import Bookings
 from omnidetective.engine.breaker import Breaker
 from omnidetective.engine.collector import collect_rarely
-from omnidetective.engine.conditions import conditions_of, difference, difference_from_record, refusal, to_text
-from omnidetective.engine.feed import Batch, Feed, batches
+from omnidetective.engine.feed import Feed, batches
 from omnidetective.engine.heartbeat import Heartbeat
+from omnidetective.engine.interrupt import interruptible
 from omnidetective.engine.ledger import Ledger
 from omnidetective.engine.local import LocalEngine
 from omnidetective.engine.logs import PACKAGE
@@ -28,20 +27,16 @@ from omnidetective.engine.output_files import failures_path
 from omnidetective.engine.progress import Progress, Silent
 from omnidetective.engine.retrying import Retry
 from omnidetective.engine.source import WHOLE, Part, check_input, count_lines, identity, read_lines
-from omnidetective.engine.state_schema import Fault
-from omnidetective.engine.tally import BudgetSummary, RunSummary, Tally
+from omnidetective.engine.tally import BudgetSummary, RunSummary
 from omnidetective.engine.wire import ClipPipeline, Finished, PipelineFactory, Spending, WorkerSetup
-from omnidetective.engine.worker import MANAGED_SIGNALS
 from omnidetective.errors import ConfigError, UserError
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
 from omnidetective.llm.limits.books import in_words
 from omnidetective.llm.permits import Permits
-from omnidetective.records import FailureDetail
 
 GRACE_S: Final = 30.0
 """How long after a clip's own time limit the worker, and then the parent, put an end to it."""
 
-_FAILURES_SHOWN: Final = 20
 _log = logging.getLogger(__name__)
 
 
@@ -119,17 +114,17 @@ async def run_batch(
     _check_apart(input_path, output_path)
     started = time.monotonic()
     progress = progress or Silent()
-    with _interruptible() as interrupt:
+    with interruptible() as interrupt:
         ledger = await _open(output_path, resume=resume)
         with ledger:
             for note in ledger.notes:
                 _log.warning("%s", note)
-            _agree(ledger, config, allow_changed=allow_changed)
+            agree(ledger, config, allow_changed=allow_changed)
             ledger.check_retry(retry)
             ledger.read_input(identity(input_path))
             breaker = Breaker(config.settings.limits.breaker)
             keeper = Bookkeeper.of(config.settings, spent_usd=ledger.spent_usd)
-            run = _Run(ledger, shard, breaker)
+            books = Bookings(ledger, shard, breaker)
             feed = Feed(
                 batches(
                     read_lines(input_path, shard=shard),
@@ -137,7 +132,7 @@ async def run_batch(
                     again=retry.holds if retry_failed else _never,
                     limit=limit,
                 ),
-                run.note,
+                books.note,
                 ledger.begin,
             )
             clip_timeout_s = config.settings.limits.clip_timeout_s
@@ -153,7 +148,7 @@ async def run_batch(
                 ),
                 keeper,
                 deadline_s=clip_timeout_s + 2 * grace_s,
-                spending=run.tally.spending,
+                spending=books.tally.spending,
             )
 
             def save() -> None:
@@ -161,7 +156,7 @@ async def run_batch(
                 ledger.sync()
 
             heart = Heartbeat(
-                run.tally,
+                books.tally,
                 feed,
                 progress,
                 sync=save,
@@ -174,7 +169,7 @@ async def run_batch(
             not_started = 0
 
             def deliver(clip: Finished) -> None:
-                run.deliver(clip)
+                books.deliver(clip)
                 if breaker.stop is not None:
                     feed.stop()
 
@@ -183,7 +178,7 @@ async def run_batch(
                     heartbeat = group.create_task(heart.beat())
                     await engine.run(feed, deliver)
                     if breaker.stop is not None or keeper.reached is not None:
-                        not_started = await feed.count_rest() + run.tally.left_out
+                        not_started = await feed.count_rest() + books.tally.left_out
                     heartbeat.cancel()
             except asyncio.CancelledError:
                 if not interrupt.absorb():
@@ -196,8 +191,8 @@ async def run_batch(
                 ledger.note_spent(keeper.spent_usd)
             if breaker.stop is not None and not interrupt.forced:
                 _log.error("%s", breaker.stop.message(not_started=not_started))
-            ledger.settle(still_faulty=run.faults_that_stand(read_to_end=feed.exhausted and limit is None))
-    tally = run.tally
+            ledger.settle(still_faulty=books.faults_that_stand(read_to_end=feed.exhausted and limit is None))
+    tally = books.tally
     return RunSummary(
         output=ledger.output,
         failures=ledger.failures,
@@ -238,138 +233,8 @@ async def _open(output_path: Path, *, resume: bool) -> Ledger:
         raise
 
 
-def _agree(ledger: Ledger, config: Config, *, allow_changed: bool) -> None:
-    """Refuse to go on with records that were made with another configuration, unless that is allowed."""
-    now = conditions_of(config)
-    if ledger.configuration:
-        found = difference(ledger.configuration, now)
-    else:
-        found = difference_from_record(ledger.last_record() or b"", config, now)
-    if found and not allow_changed:
-        raise refusal(found)
-    ledger.note_configuration(to_text(now))
-
-
 def _never(_clip_id: str, _reason: str) -> bool:
     return False
-
-
-class _Run:
-    """What the parts of a run tell each other."""
-
-    def __init__(self, ledger: Ledger, shard: Part, breaker: Breaker) -> None:
-        self.tally = Tally()
-        self._ledger = ledger
-        self._shard = shard
-        self._breaker = breaker
-        self._last_line = 0
-
-    def note(self, batch: Batch) -> None:
-        """A stretch of the input was read."""
-        self.tally.read(batch)
-        self._last_line = batch.last_line or self._last_line
-        self._ledger.add_row_faults(batch.faults)
-        for failure in batch.faults:
-            self._tell(failure.id, failure.error, f"line {failure.line_number}: ")
-
-    def deliver(self, clip: Finished) -> None:
-        """A clip is done."""
-        if clip.left_out:
-            self.tally.finished(clip)
-            return
-        if clip.failure is None:
-            self._ledger.add_record(clip.id, clip.line)
-        else:
-            self._ledger.add_failure(clip.id, clip.line)
-        self.tally.finished(clip)
-        if clip.failure is None:
-            self._breaker.saw_record()
-        elif self._breaker.explains(clip.failure):
-            _log.info("no record: %s", clip.failure.message, extra={"clip": clip.id})
-        else:
-            self._tell(clip.id, clip.failure, "")
-            self._breaker.saw_failure(clip.failure)
-            if self._breaker.explains(clip.failure):
-                _log.info("no more clips are begun: the circuit breaker has opened", extra={"clip": clip.id})
-
-    def faults_that_stand(self, *, read_to_end: bool) -> Callable[[Fault], bool]:
-        """Which faults of rows stand, besides those that this run found: those of rows that it did not look at."""
-        last_line = math.inf if read_to_end else self._last_line
-        return lambda fault: fault.line > last_line or not self._shard.holds(fault.id)
-
-    def _tell(self, clip_id: str, failure: FailureDetail, where: str) -> None:
-        shown = self.tally.failed
-        level = logging.WARNING if shown <= _FAILURES_SHOWN else logging.INFO
-        hint = f" ({failure.hint})" if failure.hint else ""
-        _log.log(level, "no record: %s%s%s", where, failure.message, hint, extra={"clip": clip_id})
-        if shown == _FAILURES_SHOWN:
-            _log.warning("further failures are not shown here; all of them are in %s", self._ledger.failures)
-
-
-class _Interrupt:
-    """Counts requests to stop."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.forced = False
-        self._feed: Feed | None = None
-        self._heart: Heartbeat | None = None
-        self._task = asyncio.current_task()
-
-    def watch(self, feed: Feed, heart: Heartbeat) -> None:
-        """The feed to stop, at once where that was asked for already; and who knows how many clips are in flight."""
-        self._feed, self._heart = feed, heart
-        if self.asked:
-            feed.stop()
-
-    def ask(self) -> None:
-        """A signal came."""
-        self.asked += 1
-        if self.asked == 1:
-            _log.warning(
-                "stopping: no more clips are begun, %d in flight are finished first; Ctrl-C again stops now, and "
-                "leaves them for the next run",
-                self._in_flight(),
-            )
-            if self._feed is not None:
-                self._feed.stop()
-        elif not self.forced and self._feed is not None and self._task is not None:
-            _log.warning("stopping now: %d clips in flight are left for the next run", self._in_flight())
-            self.forced = True
-            self._task.cancel()
-
-    def in_words(self, in_flight: int) -> str:
-        """What becomes of the clips in flight when no more are begun."""
-        if self.forced:
-            return f"stopped: {in_flight:,} in flight are left for the next run"
-        again = "; Ctrl-C again stops now" if self.asked else ""
-        return f"stopping: {in_flight:,} in flight are finished first{again}" if in_flight else "stopped"
-
-    def _in_flight(self) -> int:
-        return 0 if self._heart is None else self._heart.in_flight
-
-    def absorb(self) -> bool:
-        """Whether it was the second signal that cancelled the run; if so, the run ends like any other."""
-        if self.forced and self._task is not None:
-            self._task.uncancel()
-        return self.forced
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[_Interrupt]:
-    """Answer SIGINT and SIGTERM for as long as the run goes on, where this is the main thread."""
-    interrupt = _Interrupt()
-    loop = asyncio.get_running_loop()
-    installed: list[signal.Signals] = []
-    for number in MANAGED_SIGNALS:
-        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(number, interrupt.ask)
-            installed.append(number)
-    try:
-        yield interrupt
-    finally:
-        for number in installed:
-            loop.remove_signal_handler(number)
 
 
 def _budget(keeper: Bookkeeper) -> BudgetSummary | None:

@@ -23,6 +23,8 @@ _MOST_THREADS = 4
 _models: dict[Hashable, Any] = {}
 _locks: dict[Hashable, threading.Lock] = {}
 _guard = threading.Lock()
+_of_the_parent: list[Any] = []
+"""What a fork has brought along and must never be taken apart here."""
 
 
 def require_packages(*modules: str) -> None:
@@ -72,10 +74,11 @@ async def infer(function: Callable[[], T]) -> T:
 
 
 def _after_fork() -> None:
-    # Threads and locks do not survive a fork.
+    # Threads and locks do not survive a fork, and the end of a model waits for its threads for ever.
     global _guard
     _guard = threading.Lock()
     _locks.clear()
+    _of_the_parent.append(dict(_models))
     _models.clear()
     _pool.cache_clear()
 

@@ -21,7 +21,7 @@ prices:
 
 
 async def test_it_stops_and_goes_on_with_a_higher_cap(tmp_path: Path) -> None:
-    # Different clips: two workers may ask the same at the same moment, and both pay.
+    # One worker: clips whose captions are the same ask the same of the stages after, and two workers would both pay.
     rows = [{"id": n, "video": f"{n}.mp4"} for n in ("a", "b", "c")]
     for number, row in enumerate(rows):
         video(tmp_path / row["video"], seconds=2 + number)
@@ -36,7 +36,7 @@ async def test_it_stops_and_goes_on_with_a_higher_cap(tmp_path: Path) -> None:
     async with FaultyOpenAI(play) as server:
         environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url}
         status, told = await omnidetective(
-            "run", "--input", "in.jsonl", "--output", "out.jsonl", "--models", "openai", "--num-workers", "2",
+            "run", "--input", "in.jsonl", "--output", "out.jsonl", "--models", "openai",
             "--set", "observers.ocr.enabled=false", "--set", "prices=prices.yaml", "--max-cost", "4.13",
             cwd=tmp_path, **environment,
         )  # fmt: skip

@@ -198,7 +198,7 @@ class _TellPid(RowDriven):
         return result.model_copy(update={"caption": str(os.getpid())}) if isinstance(result, CaptionRecord) else result
 
 
-def tell_pid(config: Config, base_dir: Path) -> RowDriven:
+def tell_pid(config: Config, base_dir: Path, permits: Permits) -> RowDriven:
     """Captions name the worker; each worker leaves a file ``built-…`` when its pipeline is built."""
     (base_dir / f"built-{os.getpid()}").touch()
     return _TellPid(base_dir)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -291,29 +289,3 @@ def test_appending_from_a_reader_that_is_closed(tmp_path: Path) -> None:
     file.close()
     file.sync()
     assert (tmp_path / "f").read_bytes() == b"{}\n"
-
-
-def test_resuming_reads_only_the_beginning_of_lines(tmp_path: Path) -> None:
-    out = tmp_path / "out.jsonl"
-    evidence = [{"start_s": n / 3, "end_s": n / 3 + 0.2, "label": f"sound {n}", "score": 0.5} for n in range(300)]
-    with out.open("wb") as file:
-        for number in range(1_000):
-            clip = row(f"clip-{number}")
-            line = record_of(clip.model_copy(update={"raw": {**clip.raw, "mine": evidence}})).to_line()
-            file.write(line.encode() + b"\n")
-
-    def user_seconds(work: Callable[[], object]) -> float:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        work()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
-
-    def parse_everything() -> None:
-        with out.open("rb") as file:
-            for line in file:
-                json.loads(line)
-
-    ledgers: list[Ledger] = []
-    opening = user_seconds(lambda: ledgers.append(Ledger(out)))
-    assert len(found(ledgers[0], "done")) == 1_000
-    ledgers[0].close()
-    assert opening < user_seconds(parse_everything) / 3

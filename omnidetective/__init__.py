@@ -35,9 +35,10 @@ __all__ = ["CaptionRecord", "Config", "FailureRecord", "OmnidetectiveError", "Pi
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         try:
-            return version("omnidetective")
+            found = version("omnidetective")
         except PackageNotFoundError:
-            return "0+unknown"
+            found = "0+unknown"
+        return globals().setdefault(name, found)  # Looking it up takes a millisecond, and every record names it.
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -87,6 +87,7 @@ class Pipeline:
 
     def __init__(self, config: Config, *, base_dir: Path, context: StageContext, plan: StagePlan) -> None:
         self._config = config
+        self._config_sha = config.sha
         self._traces = traces_for(config.settings.telemetry, version=omnidetective.__version__)
         self._base_dir = base_dir
         self._context = context
@@ -264,7 +265,7 @@ class Pipeline:
             omnidetective=omnidetective.__version__,
             workflow=self._config.workflow.name,
             models=self._context.cast.names(),
-            config_sha=self._config.sha,
+            config_sha=self._config_sha,
             prompts=run.prompts,
             started_at=run.started_at,
             seconds=round(time.monotonic() - run.started, 3),

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from omnidetective.llm.transcribe import Transcriber
 
 
+_PLAIN = tuple(sorted(ChatRequest.model_fields.keys() - {"messages", "tools", "output"}))
+"""What of a request is a number, a word or nothing, and goes into the key as it is."""
+
+
 class CachedChat(WrappedChat):
     """A chat model that is asked only what it has not answered before.
 
@@ -58,7 +62,7 @@ class CachedChat(WrappedChat):
         await self._cache.forget(self._key(request))
 
     def _key(self, request: ChatRequest) -> str:
-        asked = request.model_dump(mode="json", exclude={"messages", "tools", "output"})
+        asked: dict[str, Any] = {name: getattr(request, name) for name in _PLAIN}
         asked["messages"] = [_digest(message) for message in request.messages]
         asked["tools"] = [_digest(tool) for tool in request.tools]
         asked["output"] = None if request.output is None else _digest(request.output)

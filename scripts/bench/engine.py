@@ -130,25 +130,41 @@ _WAV = "BENCH_WAV_BYTES"
 _TIMES = "BENCH_TIMES_FOLDER"
 
 
-class Timed:
-    """The real pipeline, and a note of when its clips began and ended, by both clocks."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a worker has measured of ``clips`` clips."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    began_s: float
+    ended_s: float
+    cpu_s: float
+    clips: int
+
+
+class Timed:
+    """The real pipeline, and a note of how long its clips took by both clocks, after a first wave to warm up."""
+
+    def __init__(self, pipeline: Pipeline, *, first_wave: int) -> None:
         self._pipeline = pipeline
-        self._began: tuple[float, float] | None = None
-        self._ended = (0.0, 0.0)
+        self._left_of_first_wave = first_wave
+        self._clips = 0
+        self._began = self._ended = (0.0, 0.0)
 
     async def process(self, row: InputRow) -> CaptionRecord | FailureRecord:
-        self._began = self._began or (time.monotonic(), time.process_time())
         result = await self._pipeline.process(row)
-        self._ended = (time.monotonic(), time.process_time())
+        now = time.monotonic(), time.process_time()
+        if self._left_of_first_wave > 0:
+            self._left_of_first_wave -= 1
+            self._began = now
+        else:
+            self._clips += 1
+            self._ended = now
         return result
 
     async def aclose(self) -> None:
-        if self._began is not None:
-            (began_s, cpu_before_s), (ended_s, cpu_after_s) = self._began, self._ended
-            note = json.dumps({"began_s": began_s, "ended_s": ended_s, "cpu_s": cpu_after_s - cpu_before_s})
-            (Path(os.environ[_TIMES]) / f"{os.getpid()}.json").write_text(note)
+        (began_s, cpu_before_s), (ended_s, cpu_after_s) = self._began, self._ended
+        if self._clips:
+            note = Note(began_s=began_s, ended_s=ended_s, cpu_s=cpu_after_s - cpu_before_s, clips=self._clips)
+            (Path(os.environ[_TIMES]) / f"{os.getpid()}.json").write_text(json.dumps(asdict(note)))
         await self._pipeline.aclose()
 
 
@@ -158,7 +174,7 @@ def factory(config: Config, base_dir: Path, permits: Permits) -> Timed:
     patch("omnidetective.media.clip.encode_audio", _made_up_sound).start()
     pipeline = default_pipeline(config, base_dir, permits)
     assert isinstance(pipeline, Pipeline)
-    return Timed(pipeline)
+    return Timed(pipeline, first_wave=config.settings.concurrency)
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------
@@ -200,11 +216,12 @@ def measure(case: Case, *, waves: int, workers: int) -> Measured:
         seen = server.counts()
         if summary.outcomes != {"accepted": clips} or seen.requests != clips * CALLS:
             raise SystemExit(f"{case}: {summary.outcomes}, {summary.failure_reasons}, {asdict(seen)}")
-        times = [json.loads(file.read_text()) for file in (folder / "times").iterdir()]
-    wall_s = max(t["ended_s"] for t in times) - min(t["began_s"] for t in times)
+        notes = [Note(**json.loads(file.read_text())) for file in (folder / "times").iterdir()]
+    wall_s = max(note.ended_s for note in notes) - min(note.began_s for note in notes)
     parent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    per_call = 1000 / (clips * CALLS)
-    return Measured(clips / wall_s, parent_s * per_call, sum(t["cpu_s"] for t in times) * per_call)
+    timed = sum(note.clips for note in notes)
+    workers_ms = 1000 * sum(note.cpu_s for note in notes) / (timed * CALLS)
+    return Measured(timed / wall_s, 1000 * parent_s / (clips * CALLS), workers_ms)
 
 
 def _median(runs: list[Measured]) -> Measured:

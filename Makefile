@@ -65,11 +65,12 @@ format: $(VENV)/.dev ## Format the code
 reference: $(VENV)/.user ## Write docs/reference from the code
 	@$(BIN)/python -m scripts.write_reference
 
-bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports, the engine
+bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports, the engine, resuming
 	@$(BIN)/python -m scripts.bench.samples --markdown
 	@$(BIN)/python -m scripts.bench.startup
 	@$(BIN)/python -m scripts.bench.transport
 	@$(BIN)/python -m scripts.bench.engine
+	@$(BIN)/python -m scripts.bench.resume
 
 wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean environment
 	@sh scripts/wheel_demo.sh $(BIN)/python

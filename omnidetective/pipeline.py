@@ -122,7 +122,7 @@ class Pipeline:
         )
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         for role in plan.roles(settings):
-            _require(cast, role, config)
+            cast.require(role)
         if settings.limits.max_cost_usd is not None:
             _require_prices(cast, toolbox, config)
         context = StageContext(
@@ -318,15 +318,3 @@ def _require_prices(cast: Cast, toolbox: ToolBox, config: Config) -> None:
             hint="give it in a YAML file, --set prices=FILE (0 for a model of your own), name another model for the "
             "role, or leave the cap out: tokens are counted anyway",
         )
-
-
-def _require(cast: Cast, role: str, config: Config) -> None:
-    """Refuse a run whose role nobody can play, before anything is paid for."""
-    if cast.is_embedded(role):
-        return
-    try:
-        cast.chat(role)
-    except OmnidetectiveError as error:
-        raise ConfigError(
-            f"the model set {config.model_set.name!r} cannot play the {role}: {error.message}", hint=error.hint
-        ) from error

@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from omnidetective.config import TEXT_ROLES, Config
-from omnidetective.errors import ConfigError, OmnidetectiveError
+from omnidetective.errors import OmnidetectiveError
 from omnidetective.forecast.calls import Bounds, Expected, Question, Size
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.cast import Cast
@@ -80,7 +80,7 @@ class Ground:
         prompts = PromptLibrary(settings.prompts)
         plan = StagePlan.of(config.workflow, STAGES)
         for role in plan.roles(settings):
-            _require(cast, role, config)
+            cast.require(role)
         hosts = {role: _host(config, role) for role in {*config.model_set.roles, *TEXT_ROLES}}
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         return cls(settings, cast, toolbox, prompts, plan, hosts)
@@ -204,17 +204,6 @@ def missing_keys(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
     played = (spec for role in config.model_set.roles if (spec := config.model_set.spec(role)) is not None)
     wanted = dict.fromkeys(s.api_key_env for s in played if s.api_key_env and not s.api_key_optional)
     return tuple(name for name in wanted if not environ.get(name, "").strip())
-
-
-def _require(cast: Cast, role: str, config: Config) -> None:
-    if cast.is_embedded(role):
-        return
-    try:
-        cast.chat(role)
-    except OmnidetectiveError as error:
-        raise ConfigError(
-            f"the model set {config.model_set.name!r} cannot play the {role}: {error.message}", hint=error.hint
-        ) from error
 
 
 def _host(config: Config, role: str) -> str | None:

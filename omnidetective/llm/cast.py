@@ -88,6 +88,22 @@ class Cast:
         spec = self._model_set.spec(role)
         return spec is not None and spec.provider == "embedded"
 
+    def require(self, role: str) -> None:
+        """Refuse to begin with a role that nobody can play, before anything is paid for.
+
+        Raises:
+            ConfigError: with the reason, and the hint that mends it.
+        """
+        if self.is_embedded(role):
+            return
+        try:
+            self.chat(role)
+        except OmnidetectiveError as error:
+            name = self._model_set.name
+            raise ConfigError(
+                f"the model set {name!r} cannot play the {role}: {error.message}", hint=error.hint
+            ) from error
+
     def is_played(self, role: str) -> bool:
         """Whether the model set gives a role to anybody."""
         return self._model_set.spec(role) is not None

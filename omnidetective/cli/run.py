@@ -61,17 +61,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--no-resume", is_flag=True, help="Begin a new output. One that is there is renamed (out.bak1.jsonl), never lost."
 )
-@click.option(
-    "--max-cost",
-    metavar="USD",
-    help="Stop before more US dollars are spent on this output, by all runs together. With a higher one, it goes on.",
-)
 @click.option("--retry-failed", is_flag=True, help="Also try the clips again that failed in an earlier run.")
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Say what the run would do and cost, and do nothing: no model is called, nothing is written.",
-)
 @click.option(
     "--only",
     "only_reasons",
@@ -86,6 +76,16 @@ _FILE = click.Path(path_type=Path)
     "--allow-changed",
     is_flag=True,
     help="Go on with an output that was begun with another configuration; otherwise that is refused.",
+)
+@click.option(
+    "--max-cost",
+    metavar="USD",
+    help="Stop before more US dollars are spent on this output, by all runs together. With a higher one, it goes on.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what the run would do and cost, and do nothing: no model is called, nothing is written.",
 )
 @click.option("--no-trajectory", is_flag=True, help="Leave the detective's conversation out of the records.")
 @click.option("--log-file", type=_FILE, metavar="FILE", help="Write a detailed log, one JSON object a line.")

@@ -71,12 +71,13 @@ class PermitDesk:
             return
         self._closed = True
         self._deaf()
-        for ours in self._asked.values():
-            self._keeper.abandon(ours)
-        for ours in self._granted.values():
+        held, self._granted = self._granted, {}
+        # Giving up one place in the line can bring another question of the same worker to its turn.
+        for questions in (self._asked, self._granted):
+            while questions:
+                self._keeper.abandon(questions.popitem()[1])
+        for ours in held.values():
             self._keeper.settle(ours, CallResult("failed"))
-        self._asked.clear()
-        self._granted.clear()
 
     def _ask(self, ask: Ask) -> None:
         known: list[int] = []

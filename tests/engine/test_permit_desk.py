@@ -121,7 +121,23 @@ async def test_what_a_dead_worker_had_is_given_back_and_its_money_counts_as_spen
     lost.cancel()
 
 
-@settings(max_examples=60, deadline=None)
+async def test_a_worker_that_dies_with_several_questions_in_line_gets_no_leave_any_more() -> None:
+    keeper = Bookkeeper(cap_usd=Decimal(1))
+    dead, alive = (Line(keeper, money_is_limited=True) for _ in range(2))
+    lost = [asyncio.create_task(dead.permits.acquire(plan(ONE, CENT))) for _ in range(4)]
+    await quiet()
+    next_one = asyncio.create_task(alive.permits.acquire(plan(ONE, CENT)))
+    await quiet()
+    dead.desk.close()
+    (await asyncio.wait_for(next_one, 5)).settle(OK)
+    await quiet()
+    # One cent for the call that had leave, one for the other worker's; those in line were never sent.
+    assert (keeper.in_flight, keeper.waiting(), keeper.spent_usd) == (0, (), 2 * CENT)
+    for task in lost:
+        task.cancel()
+
+
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 3), st.booleans())
 def test_permits_are_conserved_whatever_is_cancelled_or_dies(seed: int, delay: int, capped: bool) -> None:
     asyncio.run(_any_run(random.Random(seed), delay, capped))

@@ -123,7 +123,7 @@ async def test_a_clip_is_tried_as_often_as_it_may_be(folder: Folder, attempts: i
 
 async def test_no_more_workers_than_clips_and_few_clips_are_spread(folder: Folder) -> None:
     """Four clips that all wait for a second worker: each of two workers takes two of them."""
-    folder.rows({"id": n, "do": "wait_for", "file": "built-*", "count": 2} for n in range(4))
+    folder.rows({"id": n, "do": "wait_for", "file": "built-*", "count": 2, "seconds": 3} for n in range(4))
     await folder.run(settings=("num_workers=2", "concurrency=4"), factory=fakes.tell_pid)
     assert sorted(workers_of(folder).values()) == [2, 2]
     folder.rows([{"id": "one more"}])

@@ -56,8 +56,17 @@ class Span(Frozen):
         return max(0.0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))
 
 
+class Word(Sparse):
+    """One spoken word."""
+
+    start_s: float
+    end_s: float
+    text: str
+    score: float | None = None
+
+
 class SpeechSegment(Sparse):
-    """Words spoken without a long pause.
+    """Words spoken without a long pause, by one speaker where speakers are told apart.
 
     ``score`` is the mean probability of the words as the recogniser sees it.
     """
@@ -67,7 +76,10 @@ class SpeechSegment(Sparse):
     text: str
     language: str | None = None
     speaker: str | None = None
+    """A label that is the same for the same voice within one observation (``S1``, ``S2``); never a name."""
     score: float | None = None
+    words: tuple[Word, ...] | None = None
+    """The single words with their times, where the recogniser gives them."""
 
 
 class SpeechEvidence(Sparse):
@@ -111,6 +123,26 @@ class Cut(Sparse):
     score: float | None = None
 
 
+class Fade(Sparse):
+    """A gradual change: ``in`` from a plain picture, ``out`` to one, or ``dissolve`` of one shot into the next."""
+
+    start_s: float
+    end_s: float
+    kind: Literal["in", "out", "dissolve"]
+
+
+class CameraMove(Sparse):
+    """What the camera does in a span, from the global motion of the picture, told as the camera's own motion.
+
+    ``static``: it stands still, whatever moves before it. ``unsteady``: it moves without a direction.
+    """
+
+    start_s: float
+    end_s: float
+    motion: Literal["static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out", "unsteady"]
+    score: float | None = None
+
+
 class ShotEvidence(Sparse):
     """From the shot detector: cuts in order, and the shots between them (at least one where there is video)."""
 
@@ -119,6 +151,9 @@ class ShotEvidence(Sparse):
     shots: tuple[Span, ...]
     still: bool | None = None
     """Whether nothing moved at all, within every shot."""
+    fades: tuple[Fade, ...] = ()
+    camera: tuple[CameraMove, ...] = ()
+    """What the camera does, in order; nothing is said of a stretch whose motion could not be told."""
 
 
 class SoundEvent(Sparse):
@@ -128,6 +163,14 @@ class SoundEvent(Sparse):
     end_s: float
     label: str
     score: float
+
+
+class Level(Sparse):
+    """How loud a stretch is: momentary loudness (EBU R 128), in LUFS; absent for digital silence."""
+
+    start_s: float
+    end_s: float
+    lufs: float | None = None
 
 
 class SoundEvidence(Sparse):
@@ -140,6 +183,59 @@ class SoundEvidence(Sparse):
     events: tuple[SoundEvent, ...] = ()
     classified: bool = False
     """Whether a classifier listened: without one, no events means nothing."""
+    levels: tuple[Level, ...] = ()
+    """Loudness over time, in equal steps."""
+    onsets_s: tuple[float, ...] = ()
+    """Moments at which the sound sets in or jumps up."""
+
+
+class FaceCount(Sparse):
+    """How many faces are seen at once in a span; who they are is nobody's business."""
+
+    start_s: float
+    end_s: float
+    faces: Annotated[int, Field(ge=0)]
+
+
+class FaceEvidence(Sparse):
+    """From the face detector: how many faces, when. An image has one count, of the span 0…0."""
+
+    type: Literal["faces"] = "faces"
+    counts: tuple[FaceCount, ...]
+    frames_read: int
+
+
+class Colour(Sparse):
+    """A dominant colour: its plain English name, ``#rrggbb``, and the share of the picture that it fills, 0…1."""
+
+    name: str
+    hex: str
+    share: float
+
+
+class Look(Sparse):
+    """How a span looks. ``brightness`` is the mean luma, 0 (black) to 1 (white)."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    brightness: float
+    colours: tuple[Colour, ...]
+
+
+class ColourEvidence(Sparse):
+    """From the colour instrument: dominant colours and brightness, in order of time."""
+
+    type: Literal["colour"] = "colour"
+    looks: tuple[Look, ...]
+
+
+class MetadataEvidence(Sparse):
+    """From the container: facts of the streams, and tags, which are what somebody wrote and no measurement."""
+
+    type: Literal["metadata"] = "metadata"
+    facts: dict[str, str | int | float | bool]
+    """By plain names: ``container``, ``video_codec``, ``fps``, ``audio_channels``, ``sample_rate_hz``, …"""
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class OtherEvidence(Sparse):
@@ -150,7 +246,14 @@ class OtherEvidence(Sparse):
 
 
 Evidence = Annotated[
-    SpeechEvidence | TextEvidence | ShotEvidence | SoundEvidence | OtherEvidence,
+    SpeechEvidence
+    | TextEvidence
+    | ShotEvidence
+    | SoundEvidence
+    | FaceEvidence
+    | ColourEvidence
+    | MetadataEvidence
+    | OtherEvidence,
     Field(discriminator="type"),
 ]
 """The typed findings of one observation, told apart by ``type``."""
@@ -169,12 +272,24 @@ def within(evidence: Evidence, span: Span) -> Evidence:
         case ShotEvidence():
             cuts = tuple(c for c in evidence.cuts if _overlaps(c.time_s, None, span))
             shots = tuple(s for s in evidence.shots if _overlaps(s.start_s, s.end_s, span))
-            return evidence.model_copy(update={"cuts": cuts, "shots": shots})
+            fades = tuple(f for f in evidence.fades if _overlaps(f.start_s, f.end_s, span))
+            camera = tuple(m for m in evidence.camera if _overlaps(m.start_s, m.end_s, span))
+            return evidence.model_copy(update={"cuts": cuts, "shots": shots, "fades": fades, "camera": camera})
         case SoundEvidence():
             silent = tuple(s for s in evidence.silent if _overlaps(s.start_s, s.end_s, span))
             events = tuple(e for e in evidence.events if _overlaps(e.start_s, e.end_s, span))
-            return evidence.model_copy(update={"silent": silent, "events": events})
-        case OtherEvidence():
+            levels = tuple(level for level in evidence.levels if _overlaps(level.start_s, level.end_s, span))
+            onsets = tuple(t for t in evidence.onsets_s if _overlaps(t, None, span))
+            return evidence.model_copy(
+                update={"silent": silent, "events": events, "levels": levels, "onsets_s": onsets}
+            )
+        case FaceEvidence():
+            counts = tuple(c for c in evidence.counts if _overlaps(c.start_s, c.end_s, span))
+            return evidence.model_copy(update={"counts": counts})
+        case ColourEvidence():
+            looks = tuple(k for k in evidence.looks if k.start_s is None or _overlaps(k.start_s, k.end_s, span))
+            return evidence.model_copy(update={"looks": looks})
+        case MetadataEvidence() | OtherEvidence():
             return evidence
 
 

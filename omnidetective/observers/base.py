@@ -18,9 +18,9 @@ An observer knows nothing of the case: only the clip, the question and the span.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from omnidetective.config import ModelSet
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
@@ -42,6 +42,12 @@ class ObserverSettings(BaseModel):
 
     enabled: bool = True
     """Offer this observer to the detective."""
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """Time for one question about up to five minutes of a clip, in place of `investigate.observer_timeout_s`."""
+    per_clip: Annotated[int, Field(ge=1)] | None = None
+    """Most questions about one clip; no limit of its own by default."""
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    """Most questions that it works on at the same time on one machine, for all workers together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class ObserverSpec:
         attributes: the caption attributes that it can be evidence for.
         settings: its settings model.
         role: for a witness, the role whose model answers; the cast decides who that is.
+        cost: what one question costs, in words: ``one model call``, ``0.3 s of one processor for a second of clip``.
     """
 
     name: str
@@ -67,6 +74,7 @@ class ObserverSpec:
     attributes: tuple[Attribute, ...] = ()
     settings: type[ObserverSettings] = ObserverSettings
     role: str | None = None
+    cost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def test_a_burst_of_429s_halves_once() -> None:
     assert window.size == 8
 
 
-def test_it_comes_back_in_a_minute_and_only_where_it_is_used() -> None:
+def test_it_comes_back_within_a_minute_and_only_where_it_is_used() -> None:
     window = Window()
     window.rate_limited(1, newest=1, in_flight=20, now=0.0)
     now = 0.0
@@ -100,7 +100,7 @@ def test_it_comes_back_in_a_minute_and_only_where_it_is_used() -> None:
     for serial in range(602, 1202):
         now += RECOVERY_S / 600
         window.answered(serial, in_flight=25, seconds=0.2, now=now)
-    assert window.size == pytest.approx(20)
+    assert 20 <= window.size <= 30
 
 
 def test_failures_pause_growth_and_nothing_else() -> None:
@@ -328,7 +328,7 @@ def test_a_pause_holds_for_everybody_and_is_doubled_while_no_answer_comes() -> N
     books.decide(now)
     complaint = books.settle(ticket, limited(), now)
     assert complaint is not None
-    assert complaint.pause_s == 1.0
+    assert 0.5 < complaint.pause_s < 1.0, "of the shortest pause, the share of calls that are refused"
 
 
 # On an event loop ----------------------------------------------------------------------------------------------------

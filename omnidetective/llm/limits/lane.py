@@ -61,7 +61,8 @@ class LaneBooks:
     def __init__(self, lane: Lane, now: float, *, first_pause_s: float, longest_pause_s: float) -> None:
         """
         Args:
-            first_pause_s: after a 429 that does not say for how long; doubled while no answer comes.
+            first_pause_s: after a 429 that does not say for how long, where all calls are refused; in proportion where
+                some are. Doubled while no answer comes.
             longest_pause_s: most of that.
         """
         self.lane = lane
@@ -74,6 +75,8 @@ class LaneBooks:
         self._first_pause_s = first_pause_s
         self._longest_pause_s = longest_pause_s
         self._next_pause_s = first_pause_s
+        self._round_pause_s = first_pause_s
+        self._round_at = -math.inf
         self._newest = 0
         self._begun_at = -math.inf
 
@@ -139,13 +142,14 @@ class LaneBooks:
 
     def _pause(self, call: Call, retry_after_s: float | None, in_flight: int, now: float) -> float:
         first = self.window.rate_limited(call.serial, newest=self._newest, in_flight=in_flight, now=now)
+        if first:
+            self._round_at, self._round_pause_s = now, self._next_pause_s
+            self._next_pause_s = min(2 * self._next_pause_s, self._longest_pause_s)
         if retry_after_s is not None:
             for_s = min(retry_after_s, LONGEST_PAUSE_S)
-        elif first:
-            for_s = self._next_pause_s
-            self._next_pause_s = min(2 * for_s, self._longest_pause_s)
         else:
-            return 0.0
+            # All rest for a while where all are refused. Where few are, it is not for the others to wait.
+            for_s = self._round_at + self._round_pause_s * self.window.refused - now
         if now + for_s <= self.paused_until:
             return 0.0
         self.paused_until = now + for_s

@@ -1,8 +1,15 @@
-"""How many calls at once a provider bears, found out from its answers: additive increase, multiplicative decrease.
+"""How many calls at once a provider bears, found out from its answers.
 
-TCP's rule (RFC 5681), with two changes. The increase is by time and not by round trip, since a model answers in 50 ms
-or in a minute and the limit is by the minute either way. And a window below one call is kept by spacing calls, for a
-provider that answers fast and allows few. Pure: the caller says what time it is.
+Additive increase and multiplicative decrease, as TCP does it, and as DCTCP does (RFC 8257) by the *share* of calls that
+are refused: a provider that refuses everything is pressed too hard, one that refuses a call in a hundred has trouble of
+its own, and to halve for that each time would leave a hundredth of the speed. Three things differ from the RFC:
+
+- The window grows by answers, slowly where it is small, and by time at least so fast that it is back in a minute: a
+  model answers in 50 ms or in a minute, and the limit is by the minute either way.
+- A cut is deepened by the other refusals of its round, since a whole burst is refused at once.
+- A window below one call is kept by spacing calls, for a provider that answers fast and allows few.
+
+Pure: the caller says what time it is.
 """
 
 from __future__ import annotations
@@ -10,11 +17,16 @@ from __future__ import annotations
 from typing import Final
 
 RECOVERY_S: Final = 60.0
-"""How long it takes to come back to the size at which the provider complained."""
+"""After a cut, how long it takes at most to come back to the size before it."""
 
 _SMALLEST: Final = 0.01
 _SLOWEST_GROWTH: Final = 0.5 / RECOVERY_S
 _SMOOTHING: Final = 0.2
+_ANSWERS_TO_DOUBLE: Final = 64
+"""Of a small window; a large one grows by ``_STEP`` calls for each window of answers."""
+_STEP: Final = 4
+_FEWEST: Final = 4
+"""Calls over which the share of refusals is measured: as many as go at once, and at least so many."""
 
 
 class Window:
@@ -22,10 +34,14 @@ class Window:
 
     Attributes:
         size: calls at once; below 1: one at a time, with a rest in between. ``None``: no limit is known.
+        refused: the share of calls that were refused lately, 0…1.
     """
 
     def __init__(self) -> None:
         self.size: float | None = None
+        self.refused = 0.0
+        self._ended = 0
+        self._before = 0.0
         self._growth_per_s = 0.0
         self._grown_at = 0.0
         self._cut_at_serial = 0
@@ -44,7 +60,7 @@ class Window:
         return self._call_s / self.size
 
     def rate_limited(self, serial: int, *, newest: int, in_flight: int, now: float) -> bool:
-        """A 429. Halves the window, once for all calls that were in flight together.
+        """A 429. Cuts the window by half the share of refused calls, once for all that were in flight together.
 
         Args:
             serial: number of the call, in the order in which calls were begun.
@@ -54,19 +70,24 @@ class Window:
         Returns:
             Whether it is the first of its round.
         """
-        if serial <= self._cut_at_serial:
-            return False
-        before = float(in_flight) if self.size is None else min(self.size, max(1.0, in_flight))
-        self.size = max(_SMALLEST, before / 2)
-        self._growth_per_s = max(before / 2 / RECOVERY_S, _SLOWEST_GROWTH)
-        self._cut_at_serial = newest
-        self._grown_at = now
-        return True
+        self._count(refused=True, at_once=in_flight)
+        first = serial > self._cut_at_serial
+        if first:
+            self._before = float(in_flight) if self.size is None else min(self.size, max(1.0, in_flight))
+            self._cut_at_serial = newest
+            self._grown_at = now
+        # With one call at a time each refusal is the whole of its round.
+        share = 1.0 if self._before <= 1 else self.refused
+        cut = max(_SMALLEST, self._before * (1 - share / 2))
+        self.size = cut if first or self.size is None else min(self.size, cut)
+        self._growth_per_s = max((self._before - self.size) / RECOVERY_S, _SLOWEST_GROWTH)
+        return first
 
     def joined(self, calls: int) -> None:
         """Calls turn out to be in flight that nobody knew of when the window was first cut: it was cut too far."""
         if self.size is not None:
-            self.size += calls / 2
+            self._before += calls
+            self.size += calls * (1 - self.refused / 2)
 
     def answered(self, serial: int, *, in_flight: int, seconds: float, now: float) -> None:
         """An answer came. Grows the window where it is used, and where nothing has gone wrong since the call began.
@@ -75,14 +96,22 @@ class Window:
             in_flight: calls in flight, this one included.
             seconds: how long it took.
         """
+        self._count(refused=False, at_once=in_flight)
         self._call_s = seconds if self._call_s is None else self._call_s + (seconds - self._call_s) * _SMOOTHING
         if self.size is None:
             return
         used = in_flight > self.size - 1
         if used and serial > max(self._cut_at_serial, self._trouble_at_serial):
-            self.size += min(now - self._grown_at, max(1.0, seconds, self.spacing_s)) * self._growth_per_s
+            by_time = min(now - self._grown_at, max(1.0, seconds, self.spacing_s)) * self._growth_per_s
+            self.size += max(by_time, min(_STEP / self.size, self.size / _ANSWERS_TO_DOUBLE))
         self._grown_at = now
 
     def failed(self, *, newest: int) -> None:
         """A server error or a time-out: no growth until a call that was begun later is answered."""
         self._trouble_at_serial = newest
+
+    def _count(self, *, refused: bool, at_once: int) -> None:
+        """The first calls count alike, later ones more than those before them."""
+        self._ended += 1
+        over = min(self._ended, max(_FEWEST, at_once))
+        self.refused += (refused - self.refused) / over

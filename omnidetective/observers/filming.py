@@ -10,7 +10,7 @@ from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.messages import VideoPart, VideoUrlPart
 from omnidetective.media.clip import Clip
 from omnidetective.observers.instrument import span_of
-from omnidetective.observers.witness import Shown, audio_part
+from omnidetective.observers.witness import BASE64, Shown, audio_part
 
 Way = Literal["inline", "upload", "url"]
 WAYS: Final[tuple[Way, ...]] = ("inline", "upload")
@@ -19,7 +19,6 @@ _SENSIBLE_BYTES = 64 << 20
 """Largest file in the body of a call where no limit of the model is known."""
 _DECENT_BPS = 250_000
 """A file that must be smaller than this for each second is not sent inline where there is another way."""
-_BASE64 = 4 / 3
 
 
 def film_lacks(can: Capabilities, ways: tuple[Way, ...]) -> str:
@@ -80,19 +79,23 @@ def _check_length(wanted: Span, model: ChatModel) -> None:
 
 async def _film(clip: Clip, wanted: Span, can: Capabilities, ways: tuple[Way, ...]) -> VideoPart | VideoUrlPart:
     sound = clip.facts.has_audio and can.video_sound
-    reason: MediaError | None = None
+    widest: tuple[int, MediaError] | None = None
     for way in _in_order(can, ways, wanted.duration_s):
         if way == "url":
             if wanted == clip.whole and clip.public_url is not None and _small_enough(clip, can):
                 return VideoUrlPart(url=clip.public_url, sha256=clip.facts.sha256, duration_s=clip.duration_s)
             continue
+        room_bytes = _room_bytes(can, way)
         try:
-            return await _part(clip, wanted, sound=sound, max_bytes=_room_bytes(can, way))
+            return await _part(clip, wanted, sound=sound, max_bytes=room_bytes)
         except MediaError as error:
             if error.reason != "video_too_large":
                 raise
-            reason = error
-    raise reason or MediaError(
+            # How much would fit is told of the way that takes most.
+            widest = (room_bytes, error) if widest is None or room_bytes > widest[0] else widest
+    if widest is not None:
+        raise widest[1]
+    raise MediaError(
         "only a whole clip that came from a public address can be given by its URL",
         reason="no_public_url",
         hint="allow another way with --set 'observers.video_llm.ways=[url, inline, upload]'",
@@ -124,5 +127,5 @@ async def _part(clip: Clip, wanted: Span, *, sound: bool, max_bytes: int) -> Vid
         return VideoPart(data=made.data, duration_s=made.duration_s)
 
     return await clip.once(
-        ("video part", wanted, sound, max_bytes), make, size=lambda part: round(_BASE64 * len(part.data))
+        ("video part", wanted, sound, max_bytes), make, size=lambda part: round(BASE64 * len(part.data))
     )

@@ -16,13 +16,12 @@ from omnidetective.media.clip import Clip, Frame
 from omnidetective.media.times import spread_times, uniform_times
 from omnidetective.observers.instrument import span_of
 from omnidetective.observers.question_times import named_times
-from omnidetective.observers.witness import LookingSettings, Shown, frames_shown, frames_wanted, told_times
+from omnidetective.observers.witness import BASE64, LookingSettings, Shown, frames_shown, frames_wanted, told_times
 
 _USUAL_FPS = 25.0
 _WHOLE_UP_TO_S = 300.0
 """Up to this length all cuts of a clip are looked for, once for all its spans; of a longer one, those of the span."""
 _MOMENT_S = 1.0
-_BASE64 = 4 / 3
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class _Looked:
 
     @property
     def size_bytes(self) -> int:
-        return round(_BASE64 * sum(len(picture.data) for picture in self.pictures))
+        return round(BASE64 * sum(len(picture.data) for picture in self.pictures))
 
 
 async def frames_chosen(

@@ -28,7 +28,7 @@ Media come first, and are the same objects each time: what is asked changes, and
 the start of a prompt as far as two prompts are the same.
 """
 
-_BASE64 = 4 / 3
+BASE64 = 4 / 3
 """What base64 makes of a byte. It is kept beside the bytes."""
 
 
@@ -146,7 +146,7 @@ async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPa
         return AudioPart(data=encoded.data, format=compact, duration_s=encoded.duration_s)
 
     wanted = clip.whole if span is None else span
-    return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(_BASE64 * len(part.data)))
+    return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(BASE64 * len(part.data)))
 
 
 async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None) -> Shown:
@@ -164,7 +164,7 @@ async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, 
     return await clip.once(
         ("frames shown", wanted, count),
         make,
-        size=lambda shown: round(_BASE64 * sum(len(part.data) for part in shown if isinstance(part, ImagePart))),
+        size=lambda shown: round(BASE64 * sum(len(part.data) for part in shown if isinstance(part, ImagePart))),
     )
 
 

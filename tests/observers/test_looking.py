@@ -80,7 +80,7 @@ async def test_a_short_span_is_looked_at_more_densely_as_far_as_it_has_frames(cl
 async def test_times_that_the_question_names_are_added_behind_the_same_frames(clip: Clip) -> None:
     model = ScriptedChat(["Seen."] * 4, capabilities=EYES)
     observer = looker(model, max_frames=6)
-    asked = ("What is shown?", "What is shown at 3.3 s?", "Between 8 and 10 s?", "And at 3.3 s, 10.7 s, and at the end?")
+    asked = ("What is shown?", "What is it at 3.3 s?", "Between 8 and 10 s?", "And at 3.3 s, 10.7 s, and at the end?")
     await asyncio.gather(*(ask(observer, clip, question, None, timeout_s=60) for question in asked))
     by_question = {request.messages[1].parts[-1].text: n for n, request in enumerate(model.requests)}  # type: ignore[union-attr]
     base, moment, stretch, many = (pictures(model, by_question[question]) for question in asked)

@@ -39,6 +39,9 @@ _FIRST_TOKEN_S = Size(0.4, 2.0)
 _PROMPT_TOKENS_PER_S = 5000.0
 _ENGLISH = 0.7
 _STAMP = "Frame at 12.34 s:"
+_NOTE = (
+    "The film above is the part from 12.34 to 23.45 s of the clip: add 12.34 s to the times in it. You hear its sound."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ class Ground:
         seconds = part_s if can.max_video_s is None else min(part_s, can.max_video_s)
         heard = facts.has_audio and (can.video_sound or hears_apart(can))
         sound = audio_tokens(seconds, model=self.model(role)) if heard else 0
-        return Shown(video_tokens(seconds) + sound, sound, 0, seconds if heard else 0.0)
+        return Shown(video_tokens(seconds) + sound + text_tokens(_NOTE), sound, 0, seconds if heard else 0.0)
 
     def expected(
         self,

@@ -138,7 +138,7 @@ async def test_a_span_is_cut_exactly_and_its_times_are_told(studio: Studio, talk
         "The film above is the part from 2.00 to 5.50 s of the clip: add 2.00 s to the times in it. You hear its sound."
     )
     assert "the seconds 2.0 to 5.5 of a clip of 8.0 s" in first.body["messages"][0]["content"]
-    assert "what you see at its second 1 is at 3.0 s" in first.body["messages"][0]["content"]
+    assert "the film begins at 2.0 s, so add 2.0 to the times in it" in first.body["messages"][0]["content"]
     assert (await facts_of(film_of(last, "data:;base64,"), tmp_path)).duration_s == pytest.approx(2.0, abs=0.06)
     assert "from 6.00 to 8.00 s" in content(last)[1]["text"]
 

@@ -23,7 +23,7 @@ from omnidetective.llm.prices import Price, built_in_prices
 from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens, video_tokens
 from omnidetective.observers.base import ObserverContext, ObserverSpec
 from omnidetective.observers.filming import hears_apart
-from omnidetective.observers.looking import FrameSettings, base_frames
+from omnidetective.observers.looking import FrameSettings, base_frames, most_pictures
 from omnidetective.observers.registry import ToolBox, fits
 from omnidetective.observers.witness import frames_wanted
 from omnidetective.prompts import PromptLibrary
@@ -145,6 +145,7 @@ class Ground:
             if still or look is None:
                 images = 1 if still else frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
             else:
+                most = most_pictures(can, beside=1 if hears else 0)
                 images = base_frames(part_s, look, clip_fps=facts.fps, most=most)
                 room = look.question_frames if most is None else min(look.question_frames, most - images)
                 images += room if named else 0

@@ -41,4 +41,4 @@ class FrameCaptioner(Witness):
         return "" if can.images else "takes no pictures"
 
     async def show(self, clip: Clip, question: str, span: Span | None) -> Shown:
-        return await frames_chosen(clip, question, span, self._look, most=self._model.capabilities.max_media_parts)
+        return await frames_chosen(clip, question, span, self._look, can=self._model.capabilities)

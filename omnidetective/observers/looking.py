@@ -11,7 +11,8 @@ from pydantic import Field
 
 from omnidetective.errors import MediaError
 from omnidetective.evidence import Cut, Span
-from omnidetective.llm.messages import ImagePart
+from omnidetective.llm.base import Capabilities
+from omnidetective.llm.messages import FramesPart, ImagePart
 from omnidetective.media.clip import Clip, Frame
 from omnidetective.media.times import spread_times, uniform_times
 from omnidetective.observers.instrument import span_of
@@ -22,6 +23,8 @@ _USUAL_FPS = 25.0
 _WHOLE_UP_TO_S = 300.0
 """Up to this length all cuts of a clip are looked for, once for all its spans; of a longer one, those of the span."""
 _MOMENT_S = 1.0
+_LIST_FPS = (0.1, 10.0)
+"""What may be said of how densely a list of frames lies: https://help.aliyun.com/en/model-studio/vision."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class _Looked:
 
 
 async def frames_chosen(
-    clip: Clip, question: str, span: Span | None, look: FrameSettings, *, most: int | None
+    clip: Clip, question: str, span: Span | None, look: FrameSettings, *, can: Capabilities, beside: int = 0
 ) -> Shown:
     """Frames of a span, then their times.
 
@@ -56,21 +59,27 @@ async def frames_chosen(
     these are the same for every question about the span. Then come up to ``question_frames`` of the times that the
     question names. Frames that are the same picture are shown once. An image is shown without a time.
 
+    A model that takes one medium in a message, and a list of frames as one, gets them all as a list, in order of time.
+
     Args:
-        most: most pictures that the model takes.
+        beside: how many other media the message holds.
     """
+    most = most_pictures(can, beside=beside)
     if clip.modality == "image":
         return await frames_shown(clip, span, look, most=most)
     wanted = span_of(clip, span)
     count = base_frames(wanted.duration_s, look, clip_fps=clip.facts.fps, most=most)
     times_s = spread_times(await _shots(clip, wanted), count)
 
+    room = look.question_frames if most is None else min(look.question_frames, most - count)
+    extra_s = _extra_times(question, wanted, times_s, room, clip_fps=clip.facts.fps)
+    if _takes_a_list(can):
+        return await _as_list(clip, sorted((*times_s, *extra_s)), least=can.min_frames)
+
     async def make() -> _Looked:
         return _different(await clip.frames(times_s), times_s)
 
     base = await clip.once(("frames chosen", times_s), make, size=lambda looked: looked.size_bytes)
-    room = look.question_frames if most is None else min(look.question_frames, most - count)
-    extra_s = _extra_times(question, wanted, times_s, room, clip_fps=clip.facts.fps)
     if not extra_s:
         return (*base.pictures, told_times(base.times_s))
     extra = _different(await clip.frames(extra_s), extra_s)
@@ -83,6 +92,31 @@ async def frames_chosen(
     ]
     told = told_times([*seen, *(extra.times_s[n] for n in added)], added=len(added))
     return (*base.pictures, *(extra.pictures[n] for n in added), told)
+
+
+def most_pictures(can: Capabilities, *, beside: int = 0) -> int | None:
+    """How many pictures a model takes in one message, beside other media; ``None`` for any number."""
+    if _takes_a_list(can):
+        return can.max_frames
+    return None if can.max_media_parts is None else can.max_media_parts - beside
+
+
+def _takes_a_list(can: Capabilities) -> bool:
+    return can.frames and can.max_media_parts == 1
+
+
+async def _as_list(clip: Clip, times_s: list[float], *, least: int) -> Shown:
+    """Frames as one part; a list that is too short for the model ends with its last frame several times."""
+    shown_s = [*times_s, *times_s[-1:] * (least - len(times_s))]
+    frames = tuple(
+        ImagePart(data=frame.jpeg, time_s=at) for frame, at in zip(await clip.frames(shown_s), shown_s, strict=True)
+    )
+    seconds = times_s[-1] - times_s[0]
+    fps = (len(times_s) - 1) / seconds if seconds else _LIST_FPS[1]
+    return (
+        FramesPart(frames=frames, fps=round(min(max(fps, _LIST_FPS[0]), _LIST_FPS[1]), 3)),
+        told_times([(time_s,) for time_s in shown_s]),
+    )
 
 
 def base_frames(seconds: float, look: FrameSettings, *, clip_fps: float | None, most: int | None) -> int:

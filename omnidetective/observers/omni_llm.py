@@ -46,8 +46,7 @@ class OmniLlm(Witness):
         can = self._model.capabilities
         if not takes_both(can):
             return await film_shown(clip, span, self._model)
-        room = None if can.max_media_parts is None else can.max_media_parts - 1
-        frames = await frames_chosen(clip, question, span, self._look, most=room)
+        frames = await frames_chosen(clip, question, span, self._look, can=can, beside=1)
         return joined((frames, (await audio_part(clip, span, self._model),)))
 
 

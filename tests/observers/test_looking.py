@@ -15,7 +15,7 @@ from observers.conftest import Film, context
 
 from omnidetective.evidence import Span
 from omnidetective.llm.base import Capabilities
-from omnidetective.llm.messages import ImagePart
+from omnidetective.llm.messages import FramesPart, ImagePart
 from omnidetective.llm.scripted import ScriptedChat
 from omnidetective.media.clip import Clip
 from omnidetective.media.intake import open_clip
@@ -106,6 +106,24 @@ async def test_where_the_model_takes_few_pictures_the_question_gets_its_share(cl
     plain, named = times(model, 0), times(model, 1)
     assert len(plain) == 6
     assert named == [*plain, 8.5, 9.5]
+
+
+async def test_a_model_of_one_medium_gets_the_frames_as_a_list_in_order_of_time(clip: Clip) -> None:
+    one = Capabilities(images=True, frames=True, mixed_media=False, max_media_parts=1, min_frames=4, max_frames=80)
+    model = ScriptedChat(["Seen."] * 2, capabilities=one)
+    await ask(looker(model, max_frames=6), clip, "What is it at 3.3 s?", None, timeout_s=60)
+    await ask(looker(model), clip, "What is it?", Span(start_s=1.0, end_s=1.1), timeout_s=60)
+    many, few = (request.messages[1].parts for request in model.requests)
+    assert [part.type for part in many] == [part.type for part in few] == ["frames", "text", "text"]
+    assert isinstance(many[0], FramesPart)
+    assert isinstance(few[0], FramesPart)
+    seen = [round(frame.time_s or 0.0, 2) for frame in many[0].frames]
+    assert seen == sorted(seen)
+    assert len(seen) == 9
+    assert {2.97, 3.3, 3.63, 6.2} <= set(seen)
+    assert many[0].fps == pytest.approx(8 / (seen[-1] - seen[0]), abs=0.01)
+    assert len(few[0].frames) == 4
+    assert few[0].frames[-1].data == few[0].frames[-2].data
 
 
 async def test_the_one_who_sees_and_hears_sees_the_same(clip: Clip) -> None:

@@ -20,8 +20,10 @@ from omnidetective.llm.endpoint import resolve_endpoint
 from omnidetective.llm.json_schema import schema_of
 from omnidetective.llm.messages import TokenUsage
 from omnidetective.llm.prices import Price, built_in_prices
-from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens
+from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens, video_tokens
 from omnidetective.observers.base import ObserverContext, ObserverSpec
+from omnidetective.observers.filming import hears_apart
+from omnidetective.observers.looking import FrameSettings, base_frames, most_pictures
 from omnidetective.observers.registry import ToolBox, fits
 from omnidetective.observers.witness import frames_wanted
 from omnidetective.prompts import PromptLibrary
@@ -37,6 +39,9 @@ _FIRST_TOKEN_S = Size(0.4, 2.0)
 _PROMPT_TOKENS_PER_S = 5000.0
 _ENGLISH = 0.7
 _STAMP = "Frame at 12.34 s:"
+_NOTE = (
+    "The film above is the part from 12.34 to 23.45 s of the clip: add 12.34 s to the times in it. You hear its sound."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,24 @@ class Ground:
         """Tokens of the schema of an answer: said in the prompt, or counted by the provider that enforces it."""
         return _size_of_form(schema)
 
-    def shown(self, facts: MediaFacts, role: str, shows: Shows, *, fps: float, max_frames: int, part_s: float) -> Shown:
-        """What a role's model is shown of ``part_s`` seconds: see ``stages.asking.exhibit``."""
+    def shown(
+        self,
+        facts: MediaFacts,
+        role: str,
+        shows: Shows,
+        *,
+        fps: float,
+        max_frames: int,
+        part_s: float,
+        look: FrameSettings | None = None,
+        named: bool = False,
+    ) -> Shown:
+        """What a role's model is shown of ``part_s`` seconds: see ``stages.asking.exhibit``.
+
+        Args:
+            look: of a witness whose frames are chosen: see ``observers.looking.frames_chosen``.
+            named: whether the question names times.
+        """
         can, model = self.can(role), self.model(role)
         media = sound = sound_s = 0.0
         images = 0
@@ -121,7 +142,13 @@ class Ground:
             hears = "audio" in shows and facts.has_audio and can.audio and can.mixed_media
             most = can.max_media_parts - 1 if can.max_media_parts is not None and hears else can.max_media_parts
             still = facts.modality == "image"
-            images = 1 if still else frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
+            if still or look is None:
+                images = 1 if still else frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
+            else:
+                most = most_pictures(can, beside=1 if hears else 0)
+                images = base_frames(part_s, look, clip_fps=facts.fps, most=most)
+                room = look.question_frames if most is None else min(look.question_frames, most - images)
+                images += room if named else 0
             width, height = _fitted(facts, self.settings.media.frame_longest_side_px)
             stamp = 0 if still else text_tokens(_STAMP)
             media += images * (image_tokens(width, height, model=model) + stamp)
@@ -131,6 +158,14 @@ class Ground:
                 sound_s = part_s
                 sound = audio_tokens(part_s, model=model)
         return Shown(media + sound, sound, images, sound_s)
+
+    def filmed(self, facts: MediaFacts, role: str, *, part_s: float) -> Shown:
+        """What a role's model is shown of ``part_s`` seconds as a video: see ``observers.filming.film_shown``."""
+        can = self.can(role)
+        seconds = part_s if can.max_video_s is None else min(part_s, can.max_video_s)
+        heard = facts.has_audio and (can.video_sound or hears_apart(can))
+        sound = audio_tokens(seconds, model=self.model(role)) if heard else 0
+        return Shown(video_tokens(seconds) + sound + text_tokens(_NOTE), sound, 0, seconds if heard else 0.0)
 
     def expected(
         self,

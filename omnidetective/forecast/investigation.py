@@ -9,10 +9,13 @@ from math import ceil
 from omnidetective.detective.inquiry import ConclusionArguments, attributes_of
 from omnidetective.detective.turns import inquiry_schema
 from omnidetective.forecast.calls import Expected, Question, Size, exactly, one_of
-from omnidetective.forecast.ground import Ground, size_of
+from omnidetective.forecast.ground import Ground, Shown, size_of
 from omnidetective.forecast.lengths import EVENT_FACTOR, OBSERVATION_FRAME, QUESTION, WITNESS_ANSWER, Lengths
-from omnidetective.observers.base import ObserverSpec
+from omnidetective.observers.base import ObserverSettings, ObserverSpec
+from omnidetective.observers.looking import FrameSettings
+from omnidetective.observers.omni_llm import OmniLlm, takes_both
 from omnidetective.observers.registry import read_settings
+from omnidetective.observers.video_llm import VideoLlm
 from omnidetective.observers.witness import LookingSettings, WitnessSettings
 from omnidetective.records import MediaFacts
 from omnidetective.settings import Shows
@@ -131,15 +134,10 @@ def _detective(ground: Ground, facts: MediaFacts, lengths: Lengths, turns: Size,
 
 def _look(ground: Ground, spec: ObserverSpec, facts: MediaFacts, part_s: float) -> Question:
     """One question to one witness: about a moment, or about all of the part."""
-    role = spec.role or spec.name
     settings = read_settings(spec, ground.settings.observers.get(spec.name, {}))
-    shows: Shows = (*(("frames",) if isinstance(settings, LookingSettings) else ()),)
-    shows = (*shows, "audio") if spec.needs == "audio" else shows
-    fps = settings.fps if isinstance(settings, LookingSettings) else 1.0
-    max_frames = settings.max_frames if isinstance(settings, LookingSettings) else 1
     looks = [
-        ground.shown(facts, role, shows, fps=fps, max_frames=max_frames, part_s=seconds)
-        for seconds in (min(part_s, _SHORT_LOOK_S), part_s)
+        _shown(ground, spec, settings, facts, part_s=seconds, named=named)
+        for seconds, named in ((min(part_s, _SHORT_LOOK_S), False), (part_s, True))
     ]
     brief = exactly(0.0)
     if spec.name in _BRIEFED:
@@ -158,5 +156,26 @@ def _look(ground: Ground, spec: ObserverSpec, facts: MediaFacts, part_s: float) 
     )
 
 
-_BRIEFED = frozenset({"audio_llm", "frame_captioner", "omni_llm"})
+def _shown(
+    ground: Ground, spec: ObserverSpec, settings: ObserverSettings, facts: MediaFacts, *, part_s: float, named: bool
+) -> Shown:
+    """What one witness shows its model of so many seconds."""
+    role = spec.role or spec.name
+    if spec is VideoLlm.spec or (spec is OmniLlm.spec and not takes_both(ground.can(role))):
+        return ground.filmed(facts, role, part_s=part_s)
+    shows: Shows = (*(("frames",) if isinstance(settings, LookingSettings) else ()),)
+    shows = (*shows, "audio") if spec.needs == "audio" else shows
+    return ground.shown(
+        facts,
+        role,
+        shows,
+        fps=settings.fps if isinstance(settings, LookingSettings) else 1.0,
+        max_frames=settings.max_frames if isinstance(settings, LookingSettings) else 1,
+        part_s=part_s,
+        look=settings if isinstance(settings, FrameSettings) else None,
+        named=named,
+    )
+
+
+_BRIEFED = frozenset({"audio_llm", "frame_captioner", "omni_llm", "video_llm"})
 """Witnesses that are told by a prompt of ours who they are."""

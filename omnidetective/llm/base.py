@@ -24,7 +24,12 @@ class Capabilities(Frozen):
     frames: bool = False
     """Takes a list of frames as one video part."""
     video: bool = False
-    """Takes a whole video file inline."""
+    """Takes a video file."""
+    video_by: tuple[Literal["inline", "upload", "url"], ...] = ("inline",)
+    """How a video may be given: in the body of the call; by way of the provider's own store, where it is too large for
+    the body; or by a public address that the provider fetches it from."""
+    video_sound: bool = False
+    """Hears the sound of a video file; otherwise sound has to be a part of its own."""
     mixed_media: bool = True
     """Takes different kinds of media in one message; otherwise text and one other kind."""
     max_media_parts: int | None = None
@@ -36,9 +41,12 @@ class Capabilities(Frozen):
     """Sound and video go as ``data:;base64,`` URLs; otherwise sound as bare base64 (OpenAI)."""
     audio_formats: tuple[str, ...] = ("wav", "mp3")
     max_audio_s: float | None = None
+    min_video_s: float | None = None
     max_video_s: float | None = None
+    max_video_bytes: int | None = None
+    """Of a video file that does not travel inline."""
     max_part_bytes: int | None = None
-    """Of one media part, after base64."""
+    """Of one media part that travels inline, after base64."""
     tools: bool = True
     json_schema: bool = True
     json_object: bool = True

@@ -20,6 +20,7 @@ from omnidetective.llm.messages import (
     Part,
     TextPart,
     ToolSpec,
+    VideoUrlPart,
 )
 from omnidetective.llm.usage import count_cached_call
 from omnidetective.llm.wrapped import WrappedChat
@@ -123,6 +124,9 @@ def _part(part: Part) -> Any:
         return part.text
     if isinstance(part, FramesPart):
         return {"frames": [frame.sha256 for frame in part.frames], "fps": part.fps}
+    if isinstance(part, VideoUrlPart):
+        # Not the address: a signed one is another each time, and the content is what is asked about.
+        return {"type": "video", "sha256": part.sha256}
     return {"type": part.type, "sha256": part.sha256}
 
 

@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from omnidetective.errors import BadRequestError, ConfigError
 from omnidetective.llm.base import Capabilities
-from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Message, Part, TextPart, VideoPart
+from omnidetective.llm.messages import (
+    AudioPart,
+    ChatRequest,
+    FramesPart,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    VideoPart,
+    VideoUrlPart,
+)
 from omnidetective.resources import resource_root
 
 
@@ -148,11 +158,23 @@ def _part_problems(part: Part, can: Capabilities) -> Iterator[tuple[str, str]]:
                 )
         for frame in part.frames:
             yield from _size_problems(frame.data, can)
-    elif isinstance(part, VideoPart):
-        if not can.video:
-            yield "unsupported_video", "takes no video files"
-        yield from _length_problems(part.duration_s, can.max_video_s, "video")
+    elif isinstance(part, VideoPart | VideoUrlPart):
+        yield from _video_problems(part, can)
+
+
+def _video_problems(part: VideoPart | VideoUrlPart, can: Capabilities) -> Iterator[tuple[str, str]]:
+    if not can.video:
+        yield "unsupported_video", "takes no video files"
+    if can.min_video_s is not None and part.duration_s < can.min_video_s:
+        yield "unsupported_length", f"takes at least {can.min_video_s:g} s of video, not {part.duration_s:.1f} s"
+    yield from _length_problems(part.duration_s, can.max_video_s, "video")
+    if isinstance(part, VideoUrlPart):
+        if "url" not in can.video_by:
+            yield "unsupported_video", "fetches no video from an address"
+    elif "upload" not in can.video_by:
         yield from _size_problems(part.data, can)
+    elif can.max_video_bytes is not None and len(part.data) > can.max_video_bytes:
+        yield "unsupported_size", f"takes at most {can.max_video_bytes:,} bytes of video, not {len(part.data):,}"
 
 
 def _length_problems(duration_s: float, limit_s: float | None, what: str) -> Iterator[tuple[str, str]]:

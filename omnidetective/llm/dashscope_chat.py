@@ -9,33 +9,20 @@ parts too large to travel inline, which are bytes that this program holds, never
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import (
-    ClientConnectionError,
-    ClientConnectorError,
-    ClientError,
-    ClientHandlerType,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ContentTypeError,
-)
-
-from omnidetective.errors import ProviderError, TransientError
+from omnidetective.errors import BadRequestError
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.capabilities import built_in_capabilities, check
 from omnidetective.llm.dashscope_outcomes import NativeAssembly, raise_for_chunk
-from omnidetective.llm.dashscope_upload import upload
+from omnidetective.llm.dashscope_session import OwnSession, error_in_session
+from omnidetective.llm.dashscope_store import RESOLVE, TemporaryStore
 from omnidetective.llm.dashscope_wire import data_uri, media_parts, to_messages, to_parameters
 from omnidetective.llm.endpoint import Endpoint
 from omnidetective.llm.messages import ChatReply, ChatRequest
-from omnidetective.llm.openai_outcomes import error_of, read_error
 
 MAX_INLINE_BYTES = 10_000_000
 """Largest media part that travels in the body, after base64 (DashScope: under 10 MB)."""
@@ -64,8 +51,8 @@ class DashScopeChat:
         self._call_timeout_s = call_timeout_s
         self._parameters = dict(parameters or {})
         self._capabilities = built_in_capabilities().of(self.name, overrides)
-        self._session: ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._session = OwnSession()
+        self._store = TemporaryStore(endpoint, model=model, name=self.name, timeout_s=call_timeout_s)
 
     @property
     def name(self) -> str:
@@ -80,16 +67,18 @@ class DashScopeChat:
         # What is too large for the body is uploaded: the limit of a part does not hold here.
         check(request, self._capabilities.model_copy(update={"max_part_bytes": None}), model=self.name)
         started = time.monotonic()
+        uploaded = await self._upload_large(request)
         try:
-            uploaded = await self._upload_large(request)
             return await self._call(request, uploaded, started)
         except Exception as error:  # noqa: BLE001 - the border to the SDK: each failure becomes one of ours
-            raise self._error(error) from None
+            ours = error_in_session(error, endpoint=self._endpoint, model=self.name)
+            if isinstance(ours, BadRequestError):
+                self._store.forget(uploaded)
+            raise ours from None
 
     async def aclose(self) -> None:
-        session, self._session = self._session, None
-        if session is not None and self._loop is asyncio.get_running_loop():
-            await session.close()
+        await self._session.aclose()
+        await self._store.aclose()
 
     async def _call(self, request: ChatRequest, uploaded: Mapping[str, str], started: float) -> ChatReply:
         from dashscope.client.base_api import BaseAioApi
@@ -111,9 +100,9 @@ class DashScopeChat:
             function="generation",
             api_key=self._endpoint.api_key,
             base_address=self._endpoint.base_url,
-            session=self._open(),
+            session=self._session.open(),
             request_timeout=self._call_timeout_s,
-            headers={"X-DashScope-OssResourceResolve": "enable"} if uploaded else {},
+            headers=dict(RESOLVE) if uploaded else {},
             stream=stream,
             **({"incremental_output": True} if stream else {}),
             **parameters,
@@ -130,80 +119,9 @@ class DashScopeChat:
 
     async def _upload_large(self, request: ChatRequest) -> dict[str, str]:
         """Addresses of the parts that are too large for the body, by their hash."""
-        return {
-            part.sha256: await upload(
-                part,
-                session=self._open(),
-                endpoint=self._endpoint,
-                model=self._model,
-                timeout_s=self._call_timeout_s,
-            )
-            for part in {part.sha256: part for part in media_parts(request)}.values()
-            if 4 * ((len(part.data) + 2) // 3) >= MAX_INLINE_BYTES
-        }
-
-    def _open(self) -> ClientSession:
-        # A session of our own, as the SDK's is shared by the whole process.
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
-            self._session, self._loop = ClientSession(trust_env=True, middlewares=(_once,)), loop
-        return self._session
-
-    def _error(self, error: Exception) -> ProviderError:
-        where = f"{self.name} at {self._endpoint.host}"
-        if isinstance(error, ProviderError):
-            return error
-        if isinstance(error, _RefusedError):
-            facts = read_error(error.body)
-            return error_of(facts, endpoint=self._endpoint, model=self.name, status=error.status, headers=error.headers)
-        if isinstance(error, TimeoutError):
-            return TransientError(f"{where}: no answer in time", reason="timeout", hint="raise retry.call_timeout_s")
-        if isinstance(error, (json.JSONDecodeError, ContentTypeError, KeyError)):
-            return TransientError(f"{where}: the answer is broken", reason="bad_response")
-        if isinstance(error, (_BrokenError, ClientError, OSError)):
-            cause = error.__cause__ or error
-            return TransientError(
-                f"{where}: the connection broke ({type(cause).__name__})",
-                reason="connection",
-                sent=not isinstance(cause, ClientConnectorError),
-            )
-        raise error
-
-
-class _RefusedError(Exception):
-    """An HTTP answer that is no success, taken before the SDK reads it: it trips over bodies without a code."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: object) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-        self.headers = dict(headers)
-        self.body = body
-
-
-class _BrokenError(Exception):
-    """A connection that broke before the answer began. Not aiohttp's own error, which the SDK would try again."""
-
-
-async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Middleware of the session: one try a call, as the SDK hides a second, and no answer but a success."""
-    try:
-        response = await handler(request)
-    except TimeoutError:
-        raise
-    except ClientConnectionError as error:
-        raise _BrokenError(type(error).__name__) from error
-    if response.status == 200:
-        return response
-    async with response:
-        text = await response.text(errors="replace")
-    raise _RefusedError(response.status, response.headers, _json_or_text(text))
-
-
-def _json_or_text(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        return await self._store.addresses(
+            part for part in media_parts(request) if 4 * ((len(part.data) + 2) // 3) >= MAX_INLINE_BYTES
+        )
 
 
 def _silence_sdk() -> None:

@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnidetective.llm.base import Capabilities
-from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Message, Part, TextPart, VideoPart
+from omnidetective.llm.messages import (
+    AudioPart,
+    ChatRequest,
+    FramesPart,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    VideoPart,
+    VideoUrlPart,
+)
 
 MediaPart = ImagePart | AudioPart | VideoPart
 Address = Callable[[MediaPart], str]
@@ -31,13 +41,13 @@ def data_uri(part: MediaPart) -> str:
 
 
 def media_parts(request: ChatRequest) -> tuple[MediaPart, ...]:
-    """All media of a request, the single frames of a video among them."""
+    """All media of a request that are bytes, the single frames of a video among them."""
     found: list[MediaPart] = []
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, FramesPart):
                 found.extend(part.frames)
-            elif not isinstance(part, TextPart):
+            elif not isinstance(part, TextPart | VideoUrlPart):
                 found.append(part)
     return tuple(found)
 
@@ -94,4 +104,6 @@ def _items(part: Part, can: Capabilities, address: Address) -> list[dict[str, An
     if isinstance(part, FramesPart):
         frames = [address(frame) for frame in part.frames]
         return [{"video": frames, "fps": part.fps}] if can.frames else [{"image": frame} for frame in frames]
+    if isinstance(part, VideoUrlPart):
+        return [{"video": part.url}]
     return [{"video": address(part)}]

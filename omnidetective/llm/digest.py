@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Part, TextPart
+from omnidetective.llm.messages import AudioPart, ChatRequest, FramesPart, ImagePart, Part, TextPart, VideoUrlPart
 
 
 def digest(request: ChatRequest) -> str:
@@ -31,4 +31,5 @@ def _media(part: Part) -> str:
         return f"audio {part.format} {part.duration_s:.1f} s #{part.sha256[:8]}"
     if isinstance(part, TextPart):
         return f"text {len(part.text)} chars"
-    return f"video {part.duration_s:.1f} s #{part.sha256[:8]}"
+    where = " by URL" if isinstance(part, VideoUrlPart) else ""
+    return f"video{where} {part.duration_s:.1f} s #{part.sha256[:8]}"

@@ -86,13 +86,22 @@ class FramesPart(Frozen):
 
 
 class VideoPart(_Bytes):
-    """A whole MP4 file, inline."""
+    """A whole MP4 file. It goes inline, or by way of the provider's own store where it is too large for that."""
 
     type: Literal["video"] = "video"
     duration_s: float
 
 
-Part = TextPart | ImagePart | AudioPart | FramesPart | VideoPart
+class VideoUrlPart(Frozen):
+    """A video that the provider fetches by itself. ``sha256`` is of the file that was found there."""
+
+    type: Literal["video_url"] = "video_url"
+    url: str = Field(repr=False)
+    sha256: str
+    duration_s: float
+
+
+Part = TextPart | ImagePart | AudioPart | FramesPart | VideoPart | VideoUrlPart
 
 
 class Message(Lasting):

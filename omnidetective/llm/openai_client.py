@@ -50,28 +50,30 @@ class OpenAIClient:
 
     def __init__(self, endpoint: Endpoint, *, call_timeout_s: float) -> None:
         self.endpoint = endpoint
-        self._call_timeout_s = call_timeout_s
+        self.call_timeout_s = call_timeout_s
         self._connections: _Connections | None = None
         parts = urlsplit(endpoint.base_url)
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
-    async def post(self, path: str, body: bytes, *, model: str) -> object:
+    async def post(self, path: str, body: bytes, *, model: str, headers: Mapping[str, str] | None = None) -> object:
         """The parsed answer to a body.
 
         Raises:
             ProviderError: whatever went wrong.
         """
-        async with self._answer("POST", path, model=model, data=body, json_body=True) as response:
+        async with self._answer("POST", path, model=model, data=body, json_body=True, more=headers) as response:
             return await _read(response)
 
     @asynccontextmanager
-    async def stream(self, path: str, body: bytes, *, model: str) -> AsyncIterator[AsyncIterator[object]]:
+    async def stream(
+        self, path: str, body: bytes, *, model: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[object]]:
         """The chunks of an answer, parsed.
 
         Raises:
             ProviderError: whatever went wrong, also on the way.
         """
-        async with self._answer("POST", path, model=model, data=body, json_body=True) as response:
+        async with self._answer("POST", path, model=model, data=body, json_body=True, more=headers) as response:
             yield _chunks(response)
 
     async def upload(
@@ -111,7 +113,14 @@ class OpenAIClient:
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, *, model: str, json_body: bool = False, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        model: str,
+        json_body: bool = False,
+        more: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a request, if it is a good one; errors until it is read become ours, too.
 
@@ -120,6 +129,8 @@ class OpenAIClient:
         try:
             open_ = self._open()
             headers = open_.json_headers if json_body else open_.headers
+            if more:
+                headers = {**headers, **more}
             url = URL(self._base + path, encoded=True)
             async with open_.session.request(method, url, headers=headers, **open_.options, **options) as response:
                 if not 200 <= response.status < 300:
@@ -189,7 +200,7 @@ class OpenAIClient:
         session = aiohttp.ClientSession(
             # No limit of connections here: how much is in flight is for the run to say.
             connector=aiohttp.TCPConnector(limit=0, ssl=certificate_authorities() if encrypted else True),
-            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_TIMEOUT_S, sock_read=self._call_timeout_s),
+            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_TIMEOUT_S, sock_read=self.call_timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return _Connections(loop, session, headers, {**headers, "Content-Type": "application/json"}, options)

@@ -30,6 +30,7 @@ from omnidetective.llm.messages import (
     TextPart,
     ToolSpec,
     VideoPart,
+    VideoUrlPart,
 )
 
 
@@ -55,10 +56,12 @@ def to_body(
     capabilities: Capabilities,
     parameters: Mapping[str, Any] | None = None,
     stream: bool = False,
+    stored: Mapping[str, str] | None = None,
 ) -> bytes:
     """The body of ``POST /chat/completions``.
 
     Args:
+        stored: where videos are that were uploaded to the provider, by their hash.
         parameters: extra fields of every request to this model; what the request itself says is stronger.
     """
     fields: dict[str, Any] = {**(parameters or {}), "model": model, **dict(_options(request, capabilities))}
@@ -73,7 +76,7 @@ def to_body(
     joined.append(b'"messages":[')
     for number, message in enumerate(request.messages):
         joined += [b","] * (number > 0)
-        joined += _pieces(message, capabilities)
+        joined += _pieces(message, capabilities, stored or {})
     joined.append(b"]}")
     return b"".join(joined)
 
@@ -107,20 +110,23 @@ def _response_format(output: OutputSchema) -> _Written:
     return _Written(_json({"type": "json_schema", "json_schema": described}))
 
 
-def _pieces(message: Message, can: Capabilities) -> tuple[bytes, ...]:
+def _pieces(message: Message, can: Capabilities, stored: Mapping[str, str]) -> tuple[bytes, ...]:
     """A message as JSON, in pieces that are to be joined: media are their own, so they are held in memory once."""
+    if stored and any(isinstance(part, VideoPart) and part.sha256 in stored for part in message.parts):
+        # Small, and not kept: the address is another when the store has forgotten it.
+        return _serialise(_message(message, can, stored))
     return message.once(
-        ("openai", can.data_url_audio, can.frames, can.frames_as), lambda: _serialise(_message(message, can))
+        ("openai", can.data_url_audio, can.frames, can.frames_as), lambda: _serialise(_message(message, can, {}))
     )
 
 
-def _message(message: Message, can: Capabilities) -> dict[str, Any]:
+def _message(message: Message, can: Capabilities, stored: Mapping[str, str]) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": message.role}
     if message.role in ("assistant", "tool", "system") or not _has_media(message.parts):
         # Plain strings are understood everywhere, lists of text parts are not.
         wire["content"] = message.text
     else:
-        wire["content"] = [item for part in message.parts for item in _part(part, can)]
+        wire["content"] = [item for part in message.parts for item in _part(part, can, stored)]
     if message.tool_calls:
         wire["content"] = message.text or None
         wire["tool_calls"] = [call.model_dump() for call in message.tool_calls]
@@ -133,7 +139,7 @@ def _has_media(parts: Iterable[Part]) -> bool:
     return any(not isinstance(part, TextPart) for part in parts)
 
 
-def _part(part: Part, can: Capabilities) -> Iterator[dict[str, Any]]:
+def _part(part: Part, can: Capabilities, stored: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     if isinstance(part, TextPart):
         yield {"type": "text", "text": part.text}
     elif isinstance(part, ImagePart):
@@ -148,7 +154,10 @@ def _part(part: Part, can: Capabilities) -> Iterator[dict[str, Any]]:
         yield from _frames(part, can)
     elif isinstance(part, VideoPart):
         prefix = "data:;base64," if can.data_url_audio else "data:video/mp4;base64,"
-        yield {"type": "video_url", "video_url": {"url": _Encoded(prefix, (part.base64,))}}
+        url = stored.get(part.sha256) or _Encoded(prefix, (part.base64,))
+        yield {"type": "video_url", "video_url": {"url": url}}
+    elif isinstance(part, VideoUrlPart):
+        yield {"type": "video_url", "video_url": {"url": part.url}}
 
 
 def _frames(part: FramesPart, can: Capabilities) -> Iterator[dict[str, Any]]:

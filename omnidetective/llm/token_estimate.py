@@ -155,6 +155,11 @@ def audio_tokens(duration_s: float, *, model: str) -> int:
     return math.ceil(max(1.0, duration_s) * a_second)
 
 
+def video_tokens(duration_s: float) -> int:
+    """The tokens of the pictures of a video file."""
+    return math.ceil(duration_s * _VIDEO_TOKENS_A_SECOND)
+
+
 class PromptRatio:
     """How many tokens the prompts of one model have for each one that was estimated, learnt from what is reported.
 
@@ -197,7 +202,7 @@ def _part_tokens(part: Part, model: str) -> int:
         return image_tokens(*_size_px(part.data), model=model)
     if isinstance(part, FramesPart):
         return sum(image_tokens(*_size_px(frame.data), model=model) for frame in part.frames)
-    return math.ceil(part.duration_s * _VIDEO_TOKENS_A_SECOND) + audio_tokens(part.duration_s, model=model)
+    return video_tokens(part.duration_s) + audio_tokens(part.duration_s, model=model)
 
 
 def _size_px(jpeg: bytes) -> tuple[int, int]:

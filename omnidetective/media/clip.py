@@ -17,6 +17,7 @@ from omnidetective.media.measure import Loudness, find_cuts, measure_loudness
 from omnidetective.media.memo import Memo
 from omnidetective.media.source import Source
 from omnidetective.media.times import in_requests, sampled_times, shot_times, uniform_times
+from omnidetective.media.video_file import video_file
 from omnidetective.records import MediaFacts, Modality
 
 if TYPE_CHECKING:
@@ -69,11 +70,16 @@ class Clip:
     ``decode_timeout`` (can be retried), ``memory_limit``, ``output_limit``.
 
     Times outside the clip are moved to its nearest moment.
+
+    Attributes:
+        public_url: where anybody can fetch the file, as the row names it; ``None`` for a local file, an address that is
+            not known to be public, and one with a user name in it.
     """
 
-    def __init__(self, clip_id: str, *, facts: MediaFacts, source: Source) -> None:
+    def __init__(self, clip_id: str, *, facts: MediaFacts, source: Source, public_url: str | None = None) -> None:
         self.id = clip_id
         self.facts = facts
+        self.public_url = public_url
         self._source = source
         self._memo = Memo(source.settings.cache_mb << 20)
 
@@ -221,6 +227,28 @@ class Clip:
         return await self._once(
             ("cut", wanted, side_px),
             lambda: cut_span(self._source, wanted, longest_side_px=side_px),
+            size=lambda made: len(made.data),
+        )
+
+    async def video(
+        self,
+        span: Span | None = None,
+        *,
+        sound: bool = True,
+        max_bytes: int | None = None,
+        longest_side_px: int | None = None,
+    ) -> EncodedMedia:
+        """The clip or a span of it as an MP4 file no larger than ``max_bytes``: see ``video_file.video_file``.
+
+        Raises:
+            MediaError: ``no_video`` for a clip without moving pictures; ``video_too_large``.
+        """
+        self._video_index()
+        wanted = self._source.clamp(span)
+        side_px = self._side_px(longest_side_px)
+        return await self._once(
+            ("video", wanted, sound, max_bytes, side_px),
+            lambda: video_file(self._source, wanted, longest_side_px=side_px, sound=sound, max_bytes=max_bytes),
             size=lambda made: len(made.data),
         )
 

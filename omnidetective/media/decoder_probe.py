@@ -17,6 +17,7 @@ from omnidetective.media.decoder_streams import (
     packets,
     raise_if_memory,
     rewind,
+    turn,
 )
 from omnidetective.media.wire import Probe
 
@@ -44,9 +45,12 @@ def probe(path: str) -> Probe:
             video = None
         ends = _ends(container, [s for s in (video, audio) if s is not None], start_s)
         width = height = fps = None
+        plain = False
         if video is not None and isinstance(first, av.VideoFrame):
             width, height = displayed_size(first, video)
             fps = mean_fps(video)
+            square = not video.sample_aspect_ratio or video.sample_aspect_ratio == 1
+            plain = square and turn(first) is None and first.format.name in ("yuv420p", "yuvj420p")
             shortest = 1.0 / fps if fps else 0.04
         return Probe(
             "streams",
@@ -60,6 +64,9 @@ def probe(path: str) -> Probe:
             height=height,
             fps=fps,
             undecodable=undecodable,
+            video_codec=None if video is None else _usual_name(video),
+            audio_codec=None if audio is None else _usual_name(audio),
+            plain=plain,
         )
 
 
@@ -76,6 +83,10 @@ def _area(stream: av.VideoStream) -> int:
 
 def _codec_name(stream: av.VideoStream) -> str:
     return "unknown" if stream.codec_context is None else stream.codec_context.name
+
+
+def _usual_name(stream: av.VideoStream | av.AudioStream) -> str | None:
+    return None if stream.codec_context is None else stream.codec_context.codec.canonical_name
 
 
 def _first_frame(

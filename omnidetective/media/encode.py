@@ -28,7 +28,7 @@ _CODECS: dict[AudioFormat, dict[str, Any]] = {
     "mp3": {"f": "mp3", "acodec": "libmp3lame", "audio_bitrate": "64k", "ar": 24_000},
     "wav": {"f": "wav", "acodec": "pcm_s16le", "ar": SAMPLE_RATE_HZ},
 }
-_NO_METADATA = {"map_metadata": -1, "map_chapters": -1}
+NO_METADATA = {"map_metadata": -1, "map_chapters": -1}
 """Tags may say where and by whom a clip was recorded: not what the user asked to send."""
 
 
@@ -87,14 +87,20 @@ async def encode_audio(source: Source, span: Span, *, audio_format: AudioFormat)
         af=f"{on_the_clock(source, span, 'audio')},{_FILLED}",
         t=f"{span.duration_s:.6f}",
         **_CODECS[audio_format],
-        **_NO_METADATA,
+        **NO_METADATA,
     )
     data = await run_ffmpeg(output, source=source, span=span, what=f"encode the sound as {audio_format}")
     return EncodedMedia(data, audio_format, span.duration_s)
 
 
-async def cut_span(source: Source, span: Span, *, longest_side_px: int) -> EncodedMedia:
+async def cut_span(
+    source: Source, span: Span, *, longest_side_px: int, sound: bool = True, rates: tuple[int, int] | None = None
+) -> EncodedMedia:
     """A span as MP4 (H.264, AAC), upright, in square pixels, cut at the exact frames; without metadata.
+
+    Args:
+        sound: with its sound, where it has any.
+        rates: bits a second of picture and sound; by default as many as a good picture takes.
 
     Raises:
         MediaError: ``no_video``, or what ``run_ffmpeg`` raises.
@@ -112,7 +118,7 @@ async def cut_span(source: Source, span: Span, *, longest_side_px: int) -> Encod
         "f": "mp4",
         "vcodec": "libx264",
         "preset": "veryfast",
-        "crf": 23,
+        **({"crf": 23} if rates is None else {"b:v": rates[0], "maxrate": rates[0], "bufsize": rates[0]}),
         "pix_fmt": "yuv420p",
         # Otherwise frames are moved to a grid of the mean frame rate, and those of a variable one get lost.
         "enc_time_base:v": "1/90000",
@@ -120,10 +126,10 @@ async def cut_span(source: Source, span: Span, *, longest_side_px: int) -> Encod
         "threads": THREADS,
         "t": f"{span.duration_s:.6f}",
         "movflags": "+faststart",
-    } | _NO_METADATA
-    if probe.audio_index is not None:
+    } | NO_METADATA
+    if sound and probe.audio_index is not None:
         streams.append(read[str(probe.audio_index)])
-        options |= {"acodec": "aac", "audio_bitrate": "64k", "ac": 1}
+        options |= {"acodec": "aac", "audio_bitrate": "64k" if rates is None else rates[1], "ac": 1}
         options["af"] = f"{on_the_clock(source, span, 'audio')},aresample=async=1:first_pts=0"
     # MP4 cannot be written to a pipe without being cut into fragments, which not every reader takes.
     with tempfile.TemporaryDirectory(prefix="omnidetective-cut-") as folder:

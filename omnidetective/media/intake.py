@@ -87,7 +87,8 @@ async def open_clip(
         file, found = await _probe(named.file, scratch, settings, still=row.declared == "image")
         modality, probe = choose(found, row.declared)
         source = Source(file, probe, clip_duration_s(probe, modality, longest_s=settings.max_duration_s), settings)
-        clip = Clip(row.id, facts=_facts(named, source, modality), source=source)
+        public_url = _public_url(row.media, settings)
+        clip = Clip(row.id, facts=_facts(named, source, modality), source=source, public_url=public_url)
         stack.push_async_callback(clip.close)
         yield clip
 
@@ -218,6 +219,13 @@ def _facts(named: _Named, source: Source, modality: Modality) -> MediaFacts:
         has_audio=probe.audio_index is not None,
         has_video=modality != "audio",
     )
+
+
+def _public_url(media: str, settings: MediaSettings) -> str | None:
+    """The address of what was fetched, where that may be told to others: it was found public, and holds no password."""
+    if not is_download(media) or settings.allow_private or _USER.match(media):
+        return None
+    return media
 
 
 def _without_user(url: str) -> str:

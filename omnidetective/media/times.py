@@ -56,6 +56,25 @@ def shot_times(shots: Sequence[Span], *, limit: int, every_s: float = 10.0) -> t
     return tuple(time for shot, count in zip(shots, counts, strict=True) for time in uniform_times(count, shot))
 
 
+def spread_times(shots: Sequence[Span], count: int) -> tuple[float, ...]:
+    """``count`` moments that show every shot: one in each at least, the others where they lie furthest apart.
+
+    Args:
+        shots: the shots in order, at least one. Where there are more of them than moments, some are left out, evenly.
+
+    Returns:
+        Times in order.
+    """
+    if not shots:
+        raise ValueError("there is no shot")
+    if len(shots) >= count:
+        return shot_times(shots, limit=count)
+    counts = [1] * len(shots)
+    for _ in range(count - len(shots)):
+        counts[max(range(len(shots)), key=lambda i: shots[i].duration_s / counts[i])] += 1
+    return tuple(time for shot, each in zip(shots, counts, strict=True) for time in uniform_times(each, shot))
+
+
 def in_requests(times_s: Sequence[float]) -> tuple[tuple[float, ...], ...]:
     """Ascending times in parts that one request to the decoder can answer in good time, each in one pass.
 

@@ -69,6 +69,8 @@ class Probe:
         width, height: as displayed: rotation and pixel shape applied.
         fps: mean frame rate.
         undecodable: codec of a video stream that is there, and of which no frame could be decoded.
+        video_codec, audio_codec: of the streams used, by their usual names: ``h264``, ``aac``.
+        plain: whether pictures are stored as they are shown: upright, in square pixels, eight bits a colour (4:2:0).
     """
 
     kind: Literal["image", "animation", "streams"]
@@ -82,6 +84,9 @@ class Probe:
     height: int | None = None
     fps: float | None = None
     undecodable: str | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    plain: bool = False
     op: Literal["probe"] = "probe"
 
 

@@ -27,10 +27,11 @@ class AudioLlm(Witness):
         attributes=("scene", "characters", "actions", "narrative", "speech", "emotions"),
         settings=WitnessSettings,
         role="audio_llm",
+        cost="one model call with the sound of the span",
     )
 
     def lacks(self, can: Capabilities) -> str:
         return "" if can.audio else "takes no audio"
 
-    async def show(self, clip: Clip, span: Span | None) -> Shown:
+    async def show(self, clip: Clip, question: str, span: Span | None) -> Shown:
         return (await audio_part(clip, span, self._model),)

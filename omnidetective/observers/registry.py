@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "omni_llm": "omnidetective.observers.omni_llm:OmniLlm",
     "shots": "omnidetective.observers.shots:Shots",
     "sound": "omnidetective.observers.sound:Sound",
+    "video_llm": "omnidetective.observers.video_llm:VideoLlm",
 }
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ A witness says what it shows to its model; that is all in which one differs from
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -28,7 +28,7 @@ Media come first, and are the same objects each time: what is asked changes, and
 the start of a prompt as far as two prompts are the same.
 """
 
-_BASE64 = 4 / 3
+BASE64 = 4 / 3
 """What base64 makes of a byte. It is kept beside the bytes."""
 
 
@@ -70,8 +70,8 @@ class Witness(ABC):
         """What a model with these capabilities cannot take, in words; empty when it can play this witness."""
 
     @abstractmethod
-    async def show(self, clip: Clip, span: Span | None) -> Shown:
-        """What the model is shown before the question.
+    async def show(self, clip: Clip, question: str, span: Span | None) -> Shown:
+        """What the model is shown before the question, which may have a say in it.
 
         Raises:
             MediaError: the clip has no such stream, or the span is longer than the model takes.
@@ -86,7 +86,7 @@ class Witness(ABC):
             ProviderError: the call failed.
         """
         model = self._model
-        media = await self.show(clip, span)
+        media = await self.show(clip, question, span)
         messages: tuple[Message, ...] = (Message.of("user", *media),)
         if model.capabilities.text_prompt:
             messages = (await self._brief(clip, span), Message.of("user", *media, question))
@@ -146,7 +146,7 @@ async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPa
         return AudioPart(data=encoded.data, format=compact, duration_s=encoded.duration_s)
 
     wanted = clip.whole if span is None else span
-    return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(_BASE64 * len(part.data)))
+    return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(BASE64 * len(part.data)))
 
 
 async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None) -> Shown:
@@ -164,13 +164,13 @@ async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, 
     return await clip.once(
         ("frames shown", wanted, count),
         make,
-        size=lambda shown: round(_BASE64 * sum(len(part.data) for part in shown if isinstance(part, ImagePart))),
+        size=lambda shown: round(BASE64 * sum(len(part.data) for part in shown if isinstance(part, ImagePart))),
     )
 
 
-def frames_wanted(seconds: float, *, fps: float, max_frames: int, most: int | None) -> int:
+def frames_wanted(seconds: float, *, fps: float, max_frames: int, most: int | None, least: int = 2) -> int:
     """How many frames of a span are shown: see :func:`frames_shown`."""
-    return max(1, min(max_frames, max(2, round(seconds * fps)), max_frames if most is None else most))
+    return max(1, min(max_frames, max(least, round(seconds * fps)), max_frames if most is None else most))
 
 
 def joined(shown: Iterable[Shown]) -> Shown:
@@ -188,9 +188,22 @@ def _pictures(frames: Iterable[Frame]) -> Shown:
     pictures = [ImagePart(data=jpeg, time_s=at[0] if at else None) for jpeg, at in times.items()]
     if not any(times.values()):
         return tuple(pictures)
-    told = "; ".join(
-        f"{number} at {' and '.join(f'{time_s:.2f} s' for time_s in at)}"
-        for number, at in enumerate(times.values(), start=1)
-    )
-    again = " Several times: it is the same picture." if any(len(at) > 1 for at in times.values()) else ""
-    return (*pictures, f"The frames above, in order: {told}.{again}")
+    return (*pictures, told_times(tuple(times.values())))
+
+
+def told_times(times_s: Sequence[Sequence[float]], *, added: int = 0) -> str:
+    """The times of pictures, in words.
+
+    Args:
+        times_s: of each picture, in the order in which they are shown.
+        added: how many of them, the last ones, are there because of the question.
+    """
+    told = [
+        f"{number} at {' and '.join(f'{time_s:.2f} s' for time_s in at)}" for number, at in enumerate(times_s, start=1)
+    ]
+    first = len(told) - added
+    text = f"The frames above, in order: {'; '.join(told[:first])}."
+    if added:
+        text += f" Then, for this question: {'; '.join(told[first:])}."
+    again = " Several times: it is the same picture." if any(len(at) > 1 for at in times_s) else ""
+    return text + again

@@ -16,7 +16,11 @@ from e2e.test_fault_matrix import ATTRIBUTES, CAPTION
 from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, body, says, tool_call
 
 KEY = "sk-canary-0badc0ffee"
-WITNESSES = {"openai": {"audio_llm", "frame_captioner"}, "dashscope": {"audio_llm", "frame_captioner", "omni_llm"}}
+WITNESSES = {
+    "openai": {"audio_llm", "frame_captioner"},
+    "dashscope": {"audio_llm", "frame_captioner", "omni_llm", "video_llm"},
+    "vllm": {"audio_llm", "frame_captioner", "omni_llm", "video_llm"},
+}
 
 
 def studio(seen: Seen) -> Behaviour:
@@ -30,7 +34,7 @@ def studio(seen: Seen) -> Behaviour:
         "caption": CAPTION,
         "events": [{"start_s": 0, "text": "bars", "modality": "visual", "evidence": ["o1"]}],
     }
-    named = [n for n in ("audio_llm", "frame_captioner", "omni_llm") if f"- {n} (" in messages]
+    named = [n for n in ("audio_llm", "frame_captioner", "omni_llm", "video_llm") if f"- {n} (" in messages]
     asks = [{"observer": n, "question": "What is there?", "attributes": ATTRIBUTES} for n in named]
     answered = '\\"observation\\"' in messages
     if "tools" not in seen.body:
@@ -90,7 +94,7 @@ async def test_a_set_runs_with_its_key_and_address_and_the_key_is_nowhere(name: 
     assert record["quality"]["scores"]["completeness"] == 5
     assert record["attributes"] == {"scene": CAPTION}
     asked = {o["observer"] for o in record["observations"] if "error" not in o}
-    assert asked >= WITNESSES.get(name, {"frame_captioner"}), record["observations"]
+    assert asked >= WITNESSES[name], record["observations"]
     assert all(seen.headers.get("Authorization") == f"Bearer {KEY}" for seen in server.seen)
     written = told + "".join(p.read_text(errors="replace") for p in tmp_path.glob("*.jsonl"))
     assert KEY not in written
@@ -146,3 +150,23 @@ async def test_the_reference_implementations_file_runs_unchanged(tmp_path: Path)
     (record,) = records(tmp_path / "out.jsonl")
     assert record["media"]["url"].endswith("/sound.wav")
     assert record["media"]["modality"] == "audio"
+
+
+@pytest.mark.parametrize("witness", sorted(WITNESSES["vllm"]))
+async def test_a_witness_is_asked_by_hand(witness: str, tmp_path: Path) -> None:
+    video(tmp_path / "film.mp4", seconds=4.0)
+    async with FaultyOpenAI([says("Bars move.")], models=("Qwen/Qwen3-Omni-30B-A3B-Instruct",)) as server:
+        asking = ("observers", "ask", witness, "film.mp4", "What is there at 2 s?", "--models", "vllm")
+        whole = await omnidetective(*asking, cwd=tmp_path, VLLM_BASE_URL=server.base_url)
+        part = await omnidetective(*asking, "--span", "1-3", "--json", cwd=tmp_path, VLLM_BASE_URL=server.base_url)
+    assert whole == (0, "Bars move.\n")
+    status, printed = part
+    assert status == 0, printed
+    observation = json.loads(printed)
+    assert observation["observer"] == witness
+    assert observation["span"] == {"start_s": 1.0, "end_s": 3.0}
+    assert observation["usage"]["calls"] == 1
+    first, second = ([p["type"] for p in s.body["messages"][1]["content"]] for s in server.seen)
+    assert first[-1] == second[-1] == "text"
+    assert ("video_url" in first) is (witness == "video_llm")
+    assert "1.0 to 3.0" in server.seen[1].body["messages"][0]["content"]

@@ -21,12 +21,14 @@ from omnidetective.llm.messages import (
     TextPart,
     ToolSpec,
     VideoPart,
+    VideoUrlPart,
 )
 
 IMAGE = ImagePart(data=b"x" * 300)
 SOUND = AudioPart(data=b"x" * 300, format="wav", duration_s=60.0)
 FRAMES = FramesPart(frames=(IMAGE,) * 5, fps=1.0)
 VIDEO = VideoPart(data=b"x" * 300, duration_s=60.0)
+PUBLIC = VideoUrlPart(url="https://films.example/a.mp4", sha256="0", duration_s=60.0)
 TOOL = ToolSpec(name="ask", description="", parameters={"type": "object"})
 OUTPUT = OutputSchema(name="A", json_schema={"type": "object"})
 ALL = {"images": True, "audio": True, "frames": True, "video": True}
@@ -49,6 +51,14 @@ ALL = {"images": True, "audio": True, "frames": True, "video": True}
         ({"audio": True, "max_audio_s": 60.0}, asking(SOUND), None),
         ({"audio": True, "max_audio_s": 59.9}, asking(SOUND), "unsupported_length"),
         ({"video": True, "max_video_s": 40.0}, asking(VIDEO), "unsupported_length"),
+        ({"video": True, "min_video_s": 61.0}, asking(VIDEO), "unsupported_length"),
+        ({"video": True, "max_part_bytes": 399}, asking(VIDEO), "unsupported_size"),
+        ({"video": True, "max_part_bytes": 399, "video_by": ("upload",)}, asking(VIDEO), None),
+        ({"video": True, "max_video_bytes": 299, "video_by": ("upload",)}, asking(VIDEO), "unsupported_size"),
+        ({"images": True}, asking(PUBLIC), "unsupported_video"),
+        ({"video": True}, asking(PUBLIC), "unsupported_video"),
+        ({"video": True, "video_by": ("url",)}, asking(PUBLIC), None),
+        ({"video": True, "video_by": ("url",), "max_video_s": 40.0}, asking(PUBLIC), "unsupported_length"),
         ({"images": True, "max_part_bytes": 400}, asking(IMAGE), None),
         ({"images": True, "max_part_bytes": 399}, asking(IMAGE), "unsupported_size"),
         ({"frames": True, "max_part_bytes": 399}, asking(FRAMES), "unsupported_size"),
@@ -85,6 +95,10 @@ def test_check(flags: dict[str, Any], request_: ChatRequest, reason: str | None)
         ("openai:gpt-5.5", {"sampling": False, "max_completion_tokens": True}),
         ("dashscope:qwen3-omni-flash-2025-12-01", {"must_stream": True, "mixed_media": False, "max_media_parts": 1}),
         ("dashscope:qwen3.8-omni-flash", {"must_stream": True, "mixed_media": True, "data_url_audio": True}),
+        ("dashscope:qwen3-omni-flash", {"video_by": ("inline", "upload", "url"), "video_sound": True}),
+        ("dashscope:qwen3-vl-plus", {"video_sound": False, "min_video_s": 2.0, "max_video_s": 3600.0}),
+        ("dashscope:qwen2.5-vl-72b-instruct", {"video": True, "max_video_s": 600.0}),
+        ("vllm:Qwen/Qwen3-Omni-30B-A3B-Instruct", {"video_by": ("inline", "url"), "video_sound": False}),
         ("dashscope:qwen-plus", {"images": False, "json_schema": False, "json_object": True, "tools": True}),
         ("dashscope:qwen3-asr-flash", {"chat_transcription": True, "text_prompt": False}),
         ("vllm:Qwen/Qwen2.5-Omni-7B", {"audio": True, "frames": True, "data_url_audio": False}),

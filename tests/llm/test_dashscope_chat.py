@@ -36,6 +36,7 @@ from omnidetective.llm.messages import (
     TextPart,
     TokenUsage,
     ToolSpec,
+    VideoUrlPart,
 )
 from omnidetective.llm.retry import Retried
 from omnidetective.records import FunctionCall, ToolCall
@@ -290,7 +291,9 @@ async def test_only_large_media_of_ours_are_uploaded(make: Make, monkeypatch: py
 
     async with play.FaultyOpenAI(script) as server:
         overrides = {"images": True, "audio": True, "max_part_bytes": 50}
-        await make(server, overrides=overrides).complete(asking("What is heard?", small, large))
+        model = make(server, overrides=overrides)
+        await model.complete(asking("What is heard?", small, large))
+        await model.complete(asking("And again?", small, large))
     [form] = forms
     assert form["file"] == large.data
     assert form["key"] == f"dashscope-instant/x/{large.sha256[:32]}.wav"
@@ -299,6 +302,14 @@ async def test_only_large_media_of_ours_are_uploaded(make: Make, monkeypatch: py
     content = asked.body["input"]["messages"][0]["content"]
     assert content[1]["image"].startswith("data:image/jpeg;base64,")
     assert content[2]["audio"] == f"oss://{form['key']}"
+
+
+async def test_a_video_by_its_address(make: Make) -> None:
+    async with play.FaultyOpenAI([play.body(native("A dog."))]) as server:
+        film = VideoUrlPart(url="https://films.example/a.mp4", sha256="0", duration_s=60.0)
+        await make(server).complete(asking("What happens?", film))
+    [seen] = server.seen
+    assert seen.body["input"]["messages"][0]["content"][1] == {"video": "https://films.example/a.mp4"}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from omnidetective.llm.messages import (
     Message,
     OutputSchema,
     VideoPart,
+    VideoUrlPart,
 )
 from omnidetective.llm.openai_wire import to_body
 
@@ -60,6 +61,18 @@ def test_video() -> None:
     video = VideoPart(data=b"film", duration_s=2.0)
     assert content(asking(video))[0]["video_url"]["url"] == "data:video/mp4;base64,ZmlsbQ=="
     assert content(asking(video), data_url_audio=True)[0]["video_url"]["url"] == "data:;base64,ZmlsbQ=="
+
+
+def test_a_video_by_its_address_and_one_in_the_store() -> None:
+    video = VideoPart(data=b"film", duration_s=2.0)
+    public = VideoUrlPart(url="https://films.example/a.mp4?x=1&y=é", sha256="0", duration_s=2.0)
+    request = asking(video, public, SOUND)
+    body = to_body(request, model="m", capabilities=Capabilities(), stored={video.sha256: "oss://x/a.mp4"})
+    stored, by_url, sound = json.loads(body)["messages"][0]["content"]
+    assert stored == {"type": "video_url", "video_url": {"url": "oss://x/a.mp4"}}
+    assert by_url == {"type": "video_url", "video_url": {"url": "https://films.example/a.mp4?x=1&y=é"}}
+    assert sound["input_audio"]["data"] == "c291bmQ="
+    assert content(request)[0]["video_url"]["url"] == "data:video/mp4;base64,ZmlsbQ=="
 
 
 def test_forms_of_answer() -> None:

@@ -16,7 +16,7 @@ from omnidetective.errors import OmnidetectiveError
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.digest import digest
 from omnidetective.llm.endpoint import Endpoint
-from omnidetective.llm.messages import AudioPart, FramesPart, ImagePart, VideoPart
+from omnidetective.llm.messages import AudioPart, FramesPart, ImagePart, VideoPart, VideoUrlPart
 
 SECRET_SOUND = b"the sound of a canary " * 40
 WORDS = "what the canary was asked"
@@ -79,11 +79,13 @@ def test_parts_do_not_show_their_bytes() -> None:
         image,
         FramesPart(frames=(image,), fps=1.0),
         VideoPart(data=SECRET_SOUND, duration_s=1.0),
+        VideoUrlPart(url="https://films.example/a.mp4?sig=canary", sha256=image.sha256, duration_s=1.0),
         AudioPart(data=SECRET_SOUND, format="wav", duration_s=1.0),
     ):
         assert "canary" not in repr(part)
         line = digest(asking("some words", part))
         assert "some words" not in line
+        assert "canary" not in line
         assert image.sha256[:8] in line
 
 

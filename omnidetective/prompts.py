@@ -123,7 +123,7 @@ class PromptLibrary:
         """Read the overlay; a built-in prompt is read when it is asked for.
 
         Raises:
-            PromptError: a file of the overlay is broken, or the overlay is no folder or holds a name that does not exist.
+            PromptError: the overlay is no folder, or a file of it is broken or has a name that does not exist.
         """
         base = resource_root() / "prompts"
         self._files = {_name(path, base): path for path in sorted(base.rglob("*.md"))}

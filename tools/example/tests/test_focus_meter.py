@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from omnidetective.media.clip import GrayFrame
-from omnidetective.testing import check_observer
+from omnidetective.testing import assert_conforms
 from PIL import Image, ImageFilter
 
 from omnidetective_focus_meter import FocusMeter, blur_of, describe
@@ -18,8 +18,8 @@ def picture(*, radius_px: float) -> GrayFrame:
     return GrayFrame(time_s=0.0, luma=luma, width=320, height=180)
 
 
-def test_it_keeps_the_contract() -> None:
-    check_observer(FocusMeter)
+def test_it_conforms() -> None:
+    assert_conforms(FocusMeter)
 
 
 def test_the_more_blurred_the_higher() -> None:

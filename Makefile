@@ -65,8 +65,9 @@ format: $(VENV)/.dev ## Format the code
 reference: $(VENV)/.user ## Write docs/reference from the code
 	@$(BIN)/python -m scripts.write_reference
 
-bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, start-up, transports, the engine, resuming
+bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each instrument alone, start-up, transports, the engine, resuming
 	@$(BIN)/python -m scripts.bench.samples --markdown
+	@$(BIN)/python -m scripts.bench.observers
 	@$(BIN)/python -m scripts.bench.startup
 	@$(BIN)/python -m scripts.bench.transport
 	@$(BIN)/python -m scripts.bench.engine

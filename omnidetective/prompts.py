@@ -120,27 +120,29 @@ class PromptLibrary:
     """All prompts: the built-in ones, with those of ``overlay`` in place of the same names."""
 
     def __init__(self, overlay: Path | None = None) -> None:
-        """Read every prompt.
+        """Read the overlay; a built-in prompt is read when it is asked for.
 
         Raises:
-            PromptError: a file is broken, or the overlay is no folder or holds a name that does not exist.
+            PromptError: the overlay is no folder, or a file of it is broken or has a name that does not exist.
         """
         base = resource_root() / "prompts"
-        self._prompts = {prompt.name: prompt for prompt in _read_folder(base)}
+        self._files = {_name(path, base): path for path in sorted(base.rglob("*.md"))}
+        self._prompts: dict[str, Prompt] = {}
         if overlay is not None:
             if not overlay.is_dir():
                 raise PromptError(f"--prompts: {overlay} is not a folder")
-            for prompt in _read_folder(overlay):
-                if prompt.name not in self._prompts:
+            for path in sorted(overlay.rglob("*.md")):
+                prompt = read_prompt(path, _name(path, overlay))
+                if prompt.name not in self._files:
                     raise PromptError(f"{prompt.path} replaces no prompt: there is none named {prompt.name!r}")
-                built_in = self._prompts[prompt.name]
+                built_in = read_prompt(self._files[prompt.name], prompt.name)
                 if missing := sorted(set(prompt.inputs) - set(built_in.inputs)):
                     raise PromptError(f"{prompt.path} asks for {', '.join(missing)}, which {prompt.name} is not given")
                 # A replacement may leave out what it does not need, and is still handed everything.
                 self._prompts[prompt.name] = replace(prompt, inputs=built_in.inputs)
 
     def __iter__(self) -> Iterator[Prompt]:
-        return iter(sorted(self._prompts.values(), key=lambda prompt: prompt.name))
+        return iter([self.get(name) for name in sorted(self._files)])
 
     def get(self, name: str) -> Prompt:
         """A prompt by name.
@@ -148,14 +150,15 @@ class PromptLibrary:
         Raises:
             PromptError: there is none.
         """
-        if name not in self._prompts:
+        if name not in self._files:
             raise PromptError(f"there is no prompt {name!r}", hint="`omnidetective prompts list` names them")
+        if name not in self._prompts:
+            self._prompts[name] = read_prompt(self._files[name], name)
         return self._prompts[name]
 
 
-def _read_folder(root: Path) -> Iterator[Prompt]:
-    for path in sorted(root.rglob("*.md")):
-        yield read_prompt(path, path.relative_to(root).with_suffix("").as_posix())
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
 
 
 def read_prompt(path: Path, name: str) -> Prompt:

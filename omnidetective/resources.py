@@ -1,4 +1,4 @@
-"""Where the files that travel with the program are: prompts, model sets, workflows, prices.
+"""Where the files that travel with the program are: prompts, model sets, workflows, prices, the example observer.
 
 They live at the top of the repository, where people look for them, and reach the wheel as
 ``omnidetective/_resources`` by the one build mapping in ``pyproject.toml``.
@@ -13,7 +13,7 @@ import platformdirs
 
 
 def resource_root() -> Path:
-    """Folder that holds ``prompts/`` and ``configs/``, in a wheel and in a checkout alike."""
+    """Folder that holds ``prompts/``, ``configs/`` and ``tools/example/``, in a wheel and in a checkout alike."""
     package = Path(__file__).resolve().parent
     installed = package / "_resources"
     return installed if installed.is_dir() else package.parent

@@ -16,7 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("omnidetective.cli.status", "Say how far a run is: records, failures, what is left, cost."),
     "failures": ("omnidetective.cli.failures", "List the clips without a record, and why."),
     "merge": ("omnidetective.cli.merge", "Join the outputs of several runs into one, and prove it whole."),
-    "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip."),
+    "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip, write your own."),
     "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),
     "config": ("omnidetective.cli.config", "Show the configuration and where each value comes from."),
     "cache": ("omnidetective.cli.cache", "Look at the kept answers of models, and clear old ones away."),

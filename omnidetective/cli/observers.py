@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from omnidetective.observers.registry import ToolBox
 
 
-@click.group(short_help="List observers, look at one, ask one about a clip.")
+@click.group(short_help="List observers, look at one, ask one about a clip, write your own.")
 def observers() -> None:
     """The observers that the detective can question: witnesses (models) and instruments (measurements)."""
 
@@ -111,6 +112,28 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
         click.echo(answer.answer)
     if answer.error is not None:
         raise ObserverUnavailableError(f"{name}: {answer.error.message}", reason=answer.error.reason)
+
+
+@observers.command()
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder to make.  [default: ./omnidetective-NAME]",
+)
+def new(name: str, folder: Path | None) -> None:
+    """Write a package with an observer of your own, NAME (lower_snake_case), that works and waits to be changed."""
+    from omnidetective.observers.skeleton import package_name, write_skeleton
+
+    folder = Path(package_name(name)) if folder is None else folder
+    write_skeleton(name, folder)
+    quoted = shlex.quote(str(folder))
+    click.echo(f"{folder} is a package with the observer {name}. What comes next:")
+    click.echo(f"  pip install -e {shlex.quote(f'{folder}[test]')}")
+    click.echo(f"  python -m pytest {quoted}")
+    click.echo(f"  omnidetective observers ask {name} CLIP")
 
 
 def toolbox(config: Config, cast: Cast | None = None) -> ToolBox:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from omnidetective.embedded.speech import group
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
 from omnidetective.llm.messages import AudioPart
-from omnidetective.llm.transcribe import Transcriber
 from omnidetective.media.clip import Clip
+
+if TYPE_CHECKING:
+    from omnidetective.llm.transcribe import Transcriber
 
 _MARGIN_S = 0.3
 _AT_ONCE = 4

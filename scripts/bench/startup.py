@@ -1,4 +1,4 @@
-"""How long `omnidetective --help` takes, against bare Python in the same run. Usage: startup.py [RUNS]"""
+"""How long `omnidetective --help` and `observers list` take, against bare Python. Usage: startup.py [RUNS]"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ COMMANDS = {
     "bare Python": [sys.executable, "-c", "pass"],
     "import click": [sys.executable, "-c", "import click"],
     "omnidetective --help": [sys.executable, "-m", "omnidetective", "--help"],
+    "omnidetective observers list": [sys.executable, "-m", "omnidetective", "observers", "list"],
     "import openai": [sys.executable, "-c", "import openai"],
 }
 

@@ -14,7 +14,11 @@ HEAVY = {
     "openai", "dashscope", "numpy", "av", "PIL", "pydantic", "jinja2", "tqdm", "aiohttp", "httpx", "tenacity",
     "faster_whisper", "rapidocr", "onnxruntime", "cv2", "ctranslate2", "asyncio", "multiprocessing", "sqlite3",
 }  # fmt: skip
-MODEL_LIBRARIES = {"openai", "dashscope", "numpy", "av", "faster_whisper", "rapidocr", "onnxruntime", "cv2", "torch"}
+MODEL_LIBRARIES = {
+    "openai", "dashscope", "numpy", "av", "faster_whisper", "rapidocr", "onnxruntime", "cv2", "ctranslate2", "torch",
+    "torchaudio", "transformers", "whisperx", "pyannote", "speechbrain", "tokenizers", "huggingface_hub", "mcp",
+    "ray", "opentelemetry",
+}  # fmt: skip
 
 
 def modules_after(code: str) -> set[str]:
@@ -33,6 +37,14 @@ def test_importing_the_package_imports_no_model_library() -> None:
         modules_after("import omnidetective; omnidetective.CaptionRecord; omnidetective.load_config") & MODEL_LIBRARIES
         == set()
     )
+
+
+def test_listing_the_observers_imports_no_model_library_and_no_network() -> None:
+    code = (
+        "sys.argv = ['omnidetective', 'observers', 'list']\n"
+        "from omnidetective.cli.main import cli\ncli(standalone_mode=False)"
+    )
+    assert modules_after(code) & (MODEL_LIBRARIES | {"aiohttp", "PIL"}) == set()
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -67,10 +68,14 @@ def test_an_installed_package_is_listed_shown_set_and_asked(tmp_path: Path) -> N
 def test_the_observer_in_the_guide_works_as_it_stands_there(tmp_path: Path) -> None:
     guide = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "observers.md").read_text(encoding="utf-8")
     code = guide.split("```python\n")[1].split("```")[0]
-    package(tmp_path, "brightness", code, entry="brightness_plug:Brightness")
-    poster = Path(__file__).resolve().parents[2] / "data" / "poster.jpg"
-    asked = omnidetective(tmp_path, "observers", "ask", "brightness", str(poster))
-    assert asked.stdout.startswith("mean brightness "), asked.stderr
+    package(tmp_path, "loudest", code, entry="loudest_plug:Loudest")
+    clip = tmp_path / "swell.wav"
+    _tone(clip, "aevalsrc=sin(2*PI*440*t)*lt(abs(t-2.05)\\,0.1)/2+0.01:d=4")
+    asked = omnidetective(tmp_path, "observers", "ask", "loudest", str(clip), "--span", "1-4")
+    assert asked.stdout == "It is loudest at 2.0 s.\n", asked.stderr
+    fine = ("--set", "observers.loudest.window_s=0.5", "--json")
+    answer = json.loads(omnidetective(tmp_path, "observers", "ask", "loudest", str(clip), *fine).stdout)
+    assert answer["data"] == {"type": "other", "values": {"loudest_s": 2.0}}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +134,8 @@ def test_whatever_a_plugin_does_costs_its_inquiry_and_says_why(tmp_path: Path, b
     assert "Traceback" not in asked.stderr
 
 
-def _tone(path: Path) -> None:
+def _tone(path: Path, source: str = "sine=d=1") -> None:
     import imageio_ffmpeg
 
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "sine", "-t", "1", str(path)]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, str(path)]
     subprocess.run(command, check=True, timeout=30)

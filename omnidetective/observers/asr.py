@@ -70,6 +70,7 @@ class Asr:
         attributes=("speech", "narrative"),
         settings=AsrSettings,
         role="asr",
+        cost="0.2 s of one processor for a second of speech, or a call of a served recogniser for each stretch of it",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -27,6 +27,7 @@ class AudioLlm(Witness):
         attributes=("scene", "characters", "actions", "narrative", "speech", "emotions"),
         settings=WitnessSettings,
         role="audio_llm",
+        cost="one model call with the sound of the span",
     )
 
     def lacks(self, can: Capabilities) -> str:

@@ -27,6 +27,7 @@ class FrameCaptioner(Witness):
         attributes=("scene", "characters", "objects", "actions", "narrative", "camera", "emotions"),
         settings=LookingSettings,
         role="frame_captioner",
+        cost="one model call with up to 12 pictures",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

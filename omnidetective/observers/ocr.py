@@ -72,6 +72,7 @@ class Ocr:
         ),
         attributes=("scene", "objects", "narrative"),
         settings=OcrSettings,
+        cost="no model call; about 0.3 s of one processor for each picture that is read",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -27,6 +27,7 @@ class OmniLlm(Witness):
         attributes=("scene", "characters", "objects", "actions", "narrative", "speech", "camera", "emotions"),
         settings=LookingSettings,
         role="omni_llm",
+        cost="one model call with up to 12 pictures and the sound of the span",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -278,7 +278,8 @@ def test_an_answer_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(3600)
 
     monkeypatch.setattr(questions, "ANSWER_S", 0.05)
-    assert "answer (film; silent_film; film_without_sound): no answer within 0.05 s" in str(check_observer(asked(hangs)))
+    told = str(check_observer(asked(hangs)))
+    assert "answer (film; silent_film; film_without_sound): no answer within 0.05 s" in told
 
 
 def test_an_answer_about_more_than_the_span() -> None:

@@ -244,6 +244,18 @@ class ModelLimits(Section):
     """Most calls at once."""
 
 
+class GuardSettings(Section):
+    """When an observer that keeps failing is left alone for a while. Each observer's own limits are among its settings:
+    `observers.NAME.timeout_s`, `per_clip` and `at_once`."""
+
+    failures: Annotated[int, Field(ge=0)] = 5
+    """Let an observer rest, in one worker, after so many questions in a row that it failed by its own fault: it was
+    late, raised an error, died, or answered what is no observation; 0: never. Faults of the clip, of the span asked
+    about and of a model's provider do not count."""
+    rest_s: Seconds = 60.0
+    """How long it rests. Then it is asked one question, which decides whether it works again."""
+
+
 class LimitSettings(Section):
     """Limits of a clip and of a run."""
 
@@ -338,6 +350,7 @@ class Settings(Section):
     refine: RefineSettings = RefineSettings()
     split: SplitSettings = SplitSettings()
     gate: GateSettings = GateSettings()
+    guard: GuardSettings = GuardSettings()
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

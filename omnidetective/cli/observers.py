@@ -79,7 +79,6 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
     from omnidetective.llm.cast import Cast
     from omnidetective.media.intake import open_clip
     from omnidetective.observers.ask import ask as put
-    from omnidetective.observers.base import in_proportion
     from omnidetective.records import Observation
     from omnidetective.rows import parse_row
 
@@ -102,7 +101,7 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
             raise ObserverUnavailableError(f"{name}: {why.message}", hint=why.hint)
         async with open_clip(parse_row({"path": str(path)}), config.settings.media, base_dir=path.parent) as opened:
             part = _span(span)
-            timeout_s = in_proportion(config.settings.investigate.observer_timeout_s, opened, part)
+            timeout_s = config.settings.investigate.observer_timeout_s
             return await put(box.observers[name], opened, question, part, timeout_s=timeout_s)
 
     answer = asyncio.run(work())

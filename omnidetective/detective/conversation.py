@@ -86,6 +86,8 @@ def _state(standing: Standing) -> dict[str, Any]:
     state: dict[str, Any] = {"inquiries_left": standing.inquiries_left}
     if standing.open_points:
         state["still_open"] = list(standing.open_points)
+    if standing.closed:
+        state["not_to_be_asked_now"] = dict(standing.closed)
     if standing.must_conclude:
         state["conclude_now"] = standing.must_conclude
     return state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -139,12 +140,15 @@ class Standing:
     """Where the investigation stands, as the detective is told.
 
     ``open_points`` is what speaks against concluding now; ``must_conclude`` says why no question may be put any more.
+    ``closed`` maps the observers that may not be asked now, since they were asked as often as they may be or rest after
+    failures, to the reason.
     """
 
     inquiries_left: int
     open_points: tuple[str, ...] = ()
     must_conclude: Ending = ""
     uncovered: tuple[Attribute, ...] = field(default=())
+    closed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Detective(Protocol):

@@ -31,6 +31,7 @@ from omnidetective.grounding import cited
 from omnidetective.llm.usage import Meter, usage_scope
 from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer, in_proportion
+from omnidetective.observers.guard import RESTING, refusal, was_refused
 from omnidetective.observers.registry import Unavailable
 from omnidetective.records import Attribute, Observation
 from omnidetective.settings import InvestigateSettings
@@ -78,7 +79,10 @@ async def investigate(
         ProviderError: the detective's own model failed.
     """
     if not observers:
-        raise NoCandidatesError("no observer can work on this clip: " + _list_reasons(unavailable, ()), retryable=False)
+        raise NoCandidatesError(
+            "no observer can work on this clip: " + _list_reasons(unavailable, ()),
+            retryable=any(why.reason == RESTING for why in unavailable.values()),
+        )
     with usage_scope() as meter:
         progress = _Progress(started=time.monotonic(), meter=meter)
         progress.gone = {name: why.message for name, why in unavailable.items()}
@@ -86,7 +90,7 @@ async def investigate(
             standing = _standing(case, progress, observers, settings)
             if standing.must_conclude and not case.answers:
                 spent = standing.must_conclude in _SPENT
-                reasons = _list_reasons(unavailable, case.observations)
+                reasons = _list_reasons(unavailable, case.observations, standing.closed)
                 error = BudgetSpentError if spent else NoCandidatesError
                 raise error(f"no observer answered before {standing.must_conclude}: {reasons}")
             turn = await detective.decide(case, standing)
@@ -107,7 +111,9 @@ def _standing(
     case: Case, progress: _Progress, observers: Mapping[str, Observer], settings: InvestigateSettings
 ) -> Standing:
     left = settings.inquiries - progress.inquiries
-    working = [name for name in observers if name not in progress.gone]
+    refusals = {name: refusal(observer, case.clip) for name, observer in observers.items()}
+    closed = {name: why.message for name, why in refusals.items() if why is not None and name not in progress.gone}
+    working = [name for name in observers if name not in progress.gone and name not in closed]
     must: Ending = ""
     if left <= 0:
         must = "the inquiries are spent"
@@ -122,7 +128,9 @@ def _standing(
     reachable = {a for name in working for a in observers[name].spec.attributes}
     uncovered = tuple(a for a in possible_attributes(case) if a in reachable and a not in progress.covered)
     points = (f"nobody was asked yet about: {', '.join(uncovered)}",) if uncovered else ()
-    return Standing(inquiries_left=max(0, left), open_points=points, must_conclude=must, uncovered=uncovered)
+    return Standing(
+        inquiries_left=max(0, left), open_points=points, must_conclude=must, uncovered=uncovered, closed=closed
+    )
 
 
 def _tokens(meter: Meter) -> int:
@@ -166,31 +174,42 @@ async def _put(
     chosen: list[Inquiry | str] = []
     room = min(settings.per_turn, settings.inquiries - progress.inquiries)
     for item in turn.order:
-        refusal = item if isinstance(item, str) else _refusal(item, progress, observers, room=room)
-        if isinstance(item, Inquiry) and not refusal:
+        refused = item if isinstance(item, str) else _refusal(item, case, progress, observers, room=room)
+        if isinstance(item, Inquiry) and not refused:
             room -= 1
             progress.asked[item.key] = "this turn"
             chosen.append(item)
         else:
-            chosen.append(refusal)
+            chosen.append(refused)
     inquiries = [item for item in chosen if isinstance(item, Inquiry)]
-    progress.fruitless = 0 if inquiries else progress.fruitless + 1
-    progress.inquiries += len(inquiries)
     time_left_s = _seconds(settings, case) - (time.monotonic() - progress.started)
 
     def put(inquiry: Inquiry) -> Coroutine[Any, Any, Observation]:
-        limit_s = in_proportion(settings.observer_timeout_s, case.clip, inquiry.span)
-        observer, timeout_s = observers[inquiry.observer], max(1.0, min(limit_s, time_left_s))
-        return ask(observer, case.clip, inquiry.question, inquiry.span, timeout_s=timeout_s)
+        return ask(
+            observers[inquiry.observer],
+            case.clip,
+            inquiry.question,
+            inquiry.span,
+            timeout_s=settings.observer_timeout_s,
+            left_s=time_left_s,
+        )
 
     answers = await asyncio.gather(*(put(inquiry) for inquiry in inquiries))
+    # Several questions of one turn, or segments side by side, can be more than an observer may be asked.
+    not_put = {i.key: a.error.message for i, a in zip(inquiries, answers, strict=True) if was_refused(a) and a.error}
+    progress.inquiries += len(inquiries) - len(not_put)
+    progress.fruitless = 0 if len(inquiries) > len(not_put) else progress.fruitless + 1
     before = len(case.observations)
-    case = case.observed(answers)
+    case = case.observed(answer for answer in answers if not was_refused(answer))
     new = iter(case.observations[before:])
     told = []
     for item in chosen:
         if isinstance(item, str):
             told.append(Told(refusal=item))
+            continue
+        if item.key in not_put:
+            del progress.asked[item.key]
+            told.append(Told(refusal=f"{item.observer} cannot be asked: {not_put[item.key]}"))
             continue
         observation = next(new)
         progress.asked[item.key] = observation.id
@@ -199,13 +218,15 @@ async def _put(
     return case, tuple(told)
 
 
-def _refusal(inquiry: Inquiry, progress: _Progress, observers: Mapping[str, Observer], *, room: int) -> str:
+def _refusal(inquiry: Inquiry, case: Case, progress: _Progress, observers: Mapping[str, Observer], *, room: int) -> str:
     if inquiry.observer in progress.gone:
         return f"{inquiry.observer} is unavailable: {progress.gone[inquiry.observer]}"
     if inquiry.observer not in observers:
         return f"There is no observer {inquiry.observer!r}. There are: {', '.join(sorted(observers))}."
     if earlier := progress.asked.get(inquiry.key):
         return f"The same was asked before: see {earlier}. Ask something else."
+    if why := refusal(observers[inquiry.observer], case.clip):
+        return f"{inquiry.observer} cannot be asked: {why.message}"
     if room <= 0:
         return "Put off: too many inquiries in one turn."
     return ""
@@ -244,8 +265,10 @@ def _closed(
     )
 
 
-def _list_reasons(unavailable: Mapping[str, Unavailable], observations: Iterable[Observation]) -> str:
+def _list_reasons(
+    unavailable: Mapping[str, Unavailable], observations: Iterable[Observation], closed: Mapping[str, str] | None = None
+) -> str:
     failed = {o.observer: o.error.message for o in observations if o.error is not None}
     hints = {name: f"{why.message}" + (f" ({why.hint})" if why.hint else "") for name, why in unavailable.items()}
-    reasons = {**failed, **hints}
+    reasons = {**(closed or {}), **failed, **hints}
     return "; ".join(f"{name}: {text}" for name, text in sorted(reasons.items())) or "nobody was asked"

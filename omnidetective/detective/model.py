@@ -67,7 +67,7 @@ class ModelDetective:
         self._habits = habits
         self._calling = model.capabilities.tools and model.name not in habits.no_calls
         self._calls: tuple[ToolCall, ...] = ()
-        self._functions: tuple[ToolSpec, ...] | None = None
+        self._briefs: tuple[str, str] | None = None
         self._messages = list(self._opening(case, unavailable))
 
     def _opening(self, case: Case, unavailable: Mapping[str, Unavailable]) -> tuple[Message, ...]:
@@ -186,11 +186,13 @@ class ModelDetective:
         self._messages.append(Message(role="assistant", parts=(TextPart(text=text),), tool_calls=calls))
 
     def _tools(self, standing: Standing) -> tuple[ToolSpec, ...]:
-        if self._functions is None:
-            conclude = self._prompts.get("detective/conclude").render()
-            inquire = self._prompts.get("detective/inquire").render()
-            self._functions = _functions(inquire, conclude, tuple(spec.name for spec in self._specs))
-        return self._functions[1:] if standing.must_conclude else self._functions
+        if self._briefs is None:
+            prompts = self._prompts
+            self._briefs = prompts.get("detective/inquire").render(), prompts.get("detective/conclude").render()
+        functions = _functions(
+            *self._briefs, tuple(spec.name for spec in self._specs if spec.name not in standing.closed)
+        )
+        return functions[1:] if standing.must_conclude else functions
 
 
 @lru_cache(maxsize=256)

@@ -91,11 +91,11 @@ class LocalEngine(Crew):
 
     @contextlib.asynccontextmanager
     async def _shared(self) -> AsyncIterator[None]:
-        """What all workers of the run have in common: a folder for temporary files, and the model service."""
+        """What all workers of the run have in common: a folder for temporary files and locks, and the model service."""
         await asyncio.to_thread(sweep)
         async with contextlib.AsyncExitStack() as stack:
             folder = stack.enter_context(scratch_folder())
-            setup = replace(self.setup, scratch=folder)
+            setup = replace(self.setup, scratch=folder, slots=folder / "slots")
             if self.setup.config.settings.workers.share_models and not ModelService.fits(folder):
                 _log.warning("each worker loads its own models: the path of %s is too long for a socket", folder)
             elif self.setup.config.settings.workers.share_models:

@@ -27,6 +27,7 @@ from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.wire import Finished, Message, Ready, StartFailed, WorkerSetup
 from omnidetective.engine.workshop import Workshop, start_failed
 from omnidetective.errors import ConfigError
+from omnidetective.observers.slots import share_slots
 from omnidetective.records import InputRow
 
 _log = logging.getLogger(__name__)
@@ -123,15 +124,25 @@ def cache_of_node(beside: Path) -> Path:
     Raises:
         ConfigError: the folder for it belongs to somebody else.
     """
-    folder = Path(tempfile.gettempdir()) / f"omnidetective-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+    folder = _folder_of_node()
+    if not _is_ours(folder):
         raise ConfigError(
             f"{folder} on {socket.gethostname()} belongs to somebody else",
             hint="set cache.path to a file on a disk of the node, or cache.enabled=false",
         )
     digest = hashlib.blake2b(str(beside).encode(), digest_size=6).hexdigest()
     return folder / f"{beside.name.removesuffix('.cache.sqlite')}-{digest}.cache.sqlite"
+
+
+def _folder_of_node() -> Path:
+    """A folder on this node, the same for all actors of this user there."""
+    folder = Path(tempfile.gettempdir()) / f"omnidetective-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    return not folder.is_symlink() and folder.stat().st_uid == os.getuid()
 
 
 def _with_cache_of_node(config: Config) -> Config:
@@ -143,6 +154,9 @@ def _with_cache_of_node(config: Config) -> Config:
 
 def _settle_in(parcel: Parcel) -> None:
     """Make this process work as one on the driver's machine would."""
+    with suppress(OSError):  # Without a folder each actor keeps to `observers.NAME.at_once` by itself.
+        if _is_ours(folder := _folder_of_node()):
+            share_slots(folder / "slots")
     for name, value in parcel.environ.items():
         if value is None:
             os.environ.pop(name, None)  # So that a node's own key or address does not make its clips different.

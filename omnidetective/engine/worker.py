@@ -31,6 +31,10 @@ def worker_main(sock: socket.socket, setup: WorkerSetup) -> None:
     sock.set_inheritable(False)
     if setup.scratch is not None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(setup.scratch)
+    if setup.slots is not None:
+        from omnidetective.observers.slots import share_slots
+
+        share_slots(setup.slots)
     if setup.model_service is not None:
         from omnidetective.embedded.models import use_model_service
 

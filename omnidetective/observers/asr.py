@@ -70,11 +70,12 @@ class Asr:
         attributes=("speech", "narrative"),
         settings=AsrSettings,
         role="asr",
+        cost="0.2 s of one processor for a second of speech, or a call of a served recogniser for each stretch of it",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, AsrSettings)
-        self._limit_s = context.settings.investigate.observer_timeout_s
+        self._limit_s = settings.timeout_s or context.settings.investigate.observer_timeout_s
         played = context.model_set.spec("asr")
         served = played is not None and played.provider != "embedded"
         self._models = embedded_models(num_workers=context.settings.num_workers)

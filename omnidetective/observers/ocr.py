@@ -72,6 +72,7 @@ class Ocr:
         ),
         attributes=("scene", "objects", "narrative"),
         settings=OcrSettings,
+        cost="no model call; about 0.3 s of one processor for each picture that is read",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
@@ -79,7 +80,7 @@ class Ocr:
         require_packages(*PACKAGES)
         self._settings = settings
         self._models = embedded_models(num_workers=context.settings.num_workers)
-        self._limit_s = context.settings.investigate.observer_timeout_s
+        self._limit_s = settings.timeout_s or context.settings.investigate.observer_timeout_s
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
         if clip.modality == "image":

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
+from omnidetective.observers.guard import QUOTA, guarded, refusal
 from omnidetective.records import MediaFacts
 
 GROUP = "omnidetective.observers"
@@ -60,8 +61,8 @@ class Unavailable:
 
     @property
     def expected(self) -> bool:
-        """Whether it is so by choice: switched off, or nobody was cast for it."""
-        return self.reason in ("disabled", "no_model")
+        """Whether it is so by choice: switched off, nobody was cast for it, or it was asked as often as it may be."""
+        return self.reason in ("disabled", "no_model", QUOTA)
 
 
 def listings() -> tuple[Listing, ...]:
@@ -141,7 +142,7 @@ class ToolBox:
             )
             return
         try:
-            self.observers[row.name] = row.observer(settings, context)
+            self.observers[row.name] = guarded(row.observer(settings, context), settings, context)
         except ObserverUnavailableError as error:
             self.unavailable[row.name] = Unavailable(error.reason, error.message, error.hint)
         except Exception as error:
@@ -158,7 +159,7 @@ class ToolBox:
 
     def _fitting(self, clip: Clip) -> Iterator[Observer]:
         for observer in self.observers.values():
-            if fits(observer.spec, clip.facts):
+            if fits(observer.spec, clip.facts) and refusal(observer, clip) is None:
                 yield observer
 
     def out_of_order(self, clip: Clip) -> dict[str, Unavailable]:
@@ -169,7 +170,8 @@ class ToolBox:
             spec = specs.get(name)
             if why.reason != "disabled" and (spec is None or clip.facts.modality in spec.modalities):
                 fits[name] = why
-        return fits
+        refused = ((name, refusal(observer, clip)) for name, observer in self.observers.items())
+        return fits | {name: Unavailable(why.reason, why.message, why.hint) for name, why in refused if why is not None}
 
 
 def fits(spec: ObserverSpec, facts: MediaFacts) -> bool:

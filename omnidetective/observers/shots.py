@@ -55,6 +55,7 @@ class Shots:
         ),
         attributes=("camera", "narrative"),
         settings=ShotsSettings,
+        cost="no model; some hundredths of a second of one processor for a second of clip",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

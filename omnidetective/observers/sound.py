@@ -49,6 +49,7 @@ class Sound:
         ),
         attributes=("scene", "actions", "emotions"),
         settings=SoundSettings,
+        cost="no model call; some hundredths of a second of one processor for a second of clip",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -21,7 +21,7 @@ from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message
 from omnidetective.media.clip import Clip
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, in_proportion, observation
+from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, observation
 from omnidetective.observers.witness import CUT_OFF, answer_of
 from omnidetective.records import Attribute, MediaFacts, Observation
 from omnidetective.settings import AnnotatorSettings, Shows
@@ -82,7 +82,7 @@ async def _proposed(case: Case, context: StageContext, annotators: Mapping[str, 
                 case.clip,
                 QUESTION,
                 case.scope,
-                timeout_s=in_proportion(limit_s, case.clip, case.scope),
+                timeout_s=limit_s,
             )
             for a in chats.values()
         )

@@ -22,7 +22,7 @@ from omnidetective.detective.turns import fit_inquiry
 from omnidetective.evidence import Span
 from omnidetective.findings import AttributeAudit, AuditError, Contradiction
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import in_proportion
+from omnidetective.observers.guard import was_refused
 from omnidetective.records import Attribute, Observation
 from omnidetective.stages import dossier
 from omnidetective.stages.asking import ask_role
@@ -212,15 +212,19 @@ async def _asked_again(case: Case, context: StageContext, points: dict[int, _Poi
                 case.clip,
                 i.question,
                 i.span,
-                timeout_s=in_proportion(limit_s, case.clip, i.span),
+                timeout_s=limit_s,
             )
             for i in inquiries.values()
         )
     )
+    put = [key for key, answer in zip(inquiries, answers, strict=True) if not was_refused(answer)]
     before = len(case.observations)
-    case = case.observed(answers)
-    told = dict(zip(inquiries, case.observations[before:], strict=True))
-    heard = {n: tuple(o for inquiry in wanted.get(n, ()) if (o := told[inquiry.key]).error is None) for n in points}
+    case = case.observed(answer for answer in answers if not was_refused(answer))
+    told = dict(zip(put, case.observations[before:], strict=True))
+    heard = {
+        n: tuple(o for inquiry in wanted.get(n, ()) if (o := told.get(inquiry.key)) is not None and o.error is None)
+        for n in points
+    }
     return case, {n: replace(point, answers=heard[n]) for n, point in points.items()}
 
 

@@ -6,7 +6,7 @@ from omnidetective.case import Case
 from omnidetective.detective.rules import FIRST_QUESTIONS
 from omnidetective.evidence import Span
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import in_proportion
+from omnidetective.observers.guard import was_refused
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.measuring import measured
 
@@ -26,17 +26,8 @@ async def heard(case: Case, context: StageContext) -> Case:
     for observer in context.toolbox.offered(case.clip):
         if observer.spec.name == _ASR:
             limit_s = context.settings.investigate.observer_timeout_s
-            return case.observed(
-                [
-                    await ask(
-                        observer,
-                        case.clip,
-                        FIRST_QUESTIONS[_ASR],
-                        scope,
-                        timeout_s=in_proportion(limit_s, case.clip, scope),
-                    )
-                ]
-            )
+            answer = await ask(observer, case.clip, FIRST_QUESTIONS[_ASR], scope, timeout_s=limit_s)
+            return case if was_refused(answer) else case.observed([answer])
     return case
 
 

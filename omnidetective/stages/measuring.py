@@ -9,7 +9,7 @@ from omnidetective.audit.reading import looked_at
 from omnidetective.case import Case
 from omnidetective.detective.rules import FIRST_QUESTIONS, OPEN_QUESTION
 from omnidetective.observers.ask import ask
-from omnidetective.observers.base import in_proportion
+from omnidetective.observers.guard import was_refused
 from omnidetective.stages.base import StageContext
 
 
@@ -38,9 +38,9 @@ async def measured(case: Case, context: StageContext, only: Collection[str] | No
                 case.clip,
                 FIRST_QUESTIONS.get(o.spec.name, OPEN_QUESTION),
                 None,
-                timeout_s=in_proportion(limit_s, case.clip),
+                timeout_s=limit_s,
             )
             for o in instruments
         )
     )
-    return case.observed(answers)
+    return case.observed(answer for answer in answers if not was_refused(answer))

@@ -19,8 +19,10 @@ from omnidetective.evidence import Span
 from omnidetective.findings import Contradiction
 from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
-from omnidetective.observers.base import Observer
+from omnidetective.observers.base import Observer, ObserverSettings
+from omnidetective.observers.guard import Guard, Guarded
 from omnidetective.records import ATTRIBUTES, Observation
+from omnidetective.settings import GuardSettings
 from omnidetective.stages.audit import Audit
 from omnidetective.stages.contradictions import MOST, examined
 
@@ -334,3 +336,17 @@ async def test_a_refused_look_is_noted() -> None:
     async with stage([says("", finish_reason="content_filter")], *witnesses()) as play:
         after = await examined(disputed(), play.context)
     assert len(after.case.remarks) == 1
+
+
+async def test_a_witness_is_not_asked_more_often_than_its_quota_allows() -> None:
+    eyes, omni = witnesses()
+    guard = Guard("eyes", ObserverSettings(per_clip=1), GuardSettings())
+    points = [found("o1", "o2", what=f"Point {n}.", question=f"Question {n}?") for n in (1, 2)]
+    part = auditor(points, [decided(n, settled=True, finding="Blue.") for n in (1, 2)])
+    async with stage(part, Guarded(cast("Observer", eyes), guard, at_once=None), omni) as play:  # type: ignore[arg-type]
+        case = await Audit()(disputed(), play.context)
+    assert [question for question, _ in eyes.asked] == ["Question 1?"]
+    assert [question for question, _ in omni.asked] == ["Question 1?", "Question 2?"]
+    assert [o.observer for o in case.observations[2:]] == ["eyes", "omni", "omni"]
+    assert all(o.error is None for o in case.observations)
+    assert [c.observations for c in case.contradictions] == [("o1", "o2", "o3", "o4"), ("o1", "o2", "o5")]

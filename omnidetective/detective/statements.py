@@ -90,16 +90,23 @@ def speech(case: Case) -> Iterator[Statement]:
     """What is said, verbatim."""
     language: str | None = None
     last_end_s: float | None = None
+    last: tuple[str, str] | None = None
+    listenings = sum(any(s.speaker for s in evidence.segments) for _, evidence in case.evidence(SpeechEvidence))
     for segment, observation_id in case.speech() or ():
         sure = segment.score is None or segment.score >= SURE - 0.1
-        goes_on = last_end_s is not None and segment.start_s - last_end_s < _GOES_ON_S
+        # Labels are those of one listening: between two they tell nothing.
+        speaker = (observation_id, segment.speaker) if segment.speaker and listenings == 1 else None
+        another = speaker is not None and last is not None and speaker != last
+        last = speaker or last
+        goes_on = last_end_s is not None and segment.start_s - last_end_s < _GOES_ON_S and not another
         words = f"“{segment.text.strip()}”"
         if goes_on and sure and segment.language == language:
             clause = f"the speech goes on: {words}"
         else:
             spoken = language_name(segment.language) if segment.language != language else None
             tongue = f" in {spoken}" if spoken else ""
-            clause = f"a voice {'says' if sure else 'seems to say'}{tongue}: {words}"
+            voice = "another voice" if another else "a voice"
+            clause = f"{voice} {'says' if sure else 'seems to say'}{tongue}: {words}"
         language, last_end_s = segment.language, segment.end_s
         yield Statement(segment.start_s, segment.end_s, clause, "speech", (observation_id,), order=2)
 

@@ -19,7 +19,7 @@ from omnidetective.media.clip import Clip
 from omnidetective.observers.asr_answer import describe
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.embedded_asr import EmbeddedRecogniser
-from omnidetective.observers.faint_voice import faint_voice, is_sure, with_beginnings
+from omnidetective.observers.faint_voice import is_sure, with_faint_voices
 from omnidetective.observers.instrument import span_of, time_to_answer_s
 from omnidetective.observers.served_asr import ServedRecogniser
 from omnidetective.records import Observation
@@ -170,7 +170,7 @@ class Asr:
         faint: tuple[Span, ...] = ()
         if self._recogniser.hearing.scores:
             # Words of a faint voice are believed only of a recogniser that says how sure it is.
-            found, faint = with_beginnings(found, await faint_voice(self._models, samples, span, found))
+            found, faint = await with_faint_voices(self._models, samples, span, found)
         if found and span.end_s < wanted.end_s:
             span, found = _cut_between_words(span, found)
             faint = tuple(voice for voice in faint if voice.end_s <= span.end_s)

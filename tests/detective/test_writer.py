@@ -193,3 +193,27 @@ def test_quotes_are_verbatim(case: Case) -> None:
     for _, evidence in case.evidence(TextEvidence):
         for card in evidence.cards:
             assert card.text in caption
+
+
+def test_another_voice_is_told_where_voices_are_told_apart() -> None:
+    lines = (
+        (1.0, 2.0, "How much?", "S1"),
+        (2.2, 3.0, "Five.", "S2"),
+        (3.2, 4.0, "Pounds.", "S2"),
+        (4.1, 5.0, "Oh.", "S1"),
+    )
+    evidence = SpeechEvidence(
+        segments=tuple(
+            SpeechSegment(start_s=a, end_s=b, text=text, language="en", speaker=speaker, score=0.9)
+            for a, b, text, speaker in lines
+        ),
+        language="en",
+    )
+    caption = write(make_case(seen_by("asr", evidence))).caption
+    assert "a voice says in English: “How much?”" in caption
+    assert "another voice says: “Five.”" in caption
+    assert "the speech goes on: “Pounds.”" in caption
+    assert "another voice says: “Oh.”" in caption
+    # The labels of two listenings are not of the same voices.
+    twice = write(make_case(seen_by("asr", evidence), seen_by("asr", evidence))).caption
+    assert "another voice" not in twice

@@ -133,6 +133,15 @@ def silences(case: Case) -> Iterator[Statement]:
             if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
                 clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
                 yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+                yield from _sets_in(case, observation.id, evidence, span.end_s)
+
+
+def _sets_in(case: Case, observation_id: str, evidence: SoundEvidence, silent_to_s: float) -> Iterator[Statement]:
+    """The end of a silence, where nothing that is known says what sets in there."""
+    onset_s = next((t for t in evidence.onsets_s if abs(t - silent_to_s) <= _SAME_MOMENT_S), None)
+    begins = [event.start_s for event, _ in _sound_events(case)] + [s.start_s for s, _ in case.speech() or ()]
+    if onset_s is not None and not any(abs(start_s - onset_s) <= _GOES_ON_S / 2 for start_s in begins):
+        yield Statement(onset_s, onset_s, "the sound sets in", "audio", (observation_id,), order=4)
 
 
 def _shot_name(number: int) -> str:

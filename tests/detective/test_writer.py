@@ -217,3 +217,18 @@ def test_another_voice_is_told_where_voices_are_told_apart() -> None:
     # The labels of two listenings are not of the same voices.
     twice = write(make_case(seen_by("asr", evidence), seen_by("asr", evidence))).caption
     assert "another voice" not in twice
+
+
+def test_the_end_of_a_silence_is_told_where_nothing_else_says_what_sets_in() -> None:
+    quiet = Span(start_s=5.0, end_s=9.0)
+    sound = SoundEvidence(loudness_lufs=-20.0, silent=(quiet,), onsets_s=(2.0, 9.02))
+    assert (
+        "At 5s, the sound falls silent. At 9s, the sound sets in." in write(make_case(seen_by("sound", sound))).caption
+    )
+    talk = seen_by("asr", spoken((9.3, 11.0, "Hello.")))
+    assert "sets in" not in write(make_case(seen_by("sound", sound), talk)).caption
+    music = SoundEvent(start_s=9.0, end_s=12.0, label="music", score=0.95)
+    known = sound.model_copy(update={"events": (music,), "classified": True})
+    assert "sets in" not in write(make_case(seen_by("sound", known))).caption
+    fades = sound.model_copy(update={"onsets_s": (2.0,)})
+    assert "sets in" not in write(make_case(seen_by("sound", fades))).caption

@@ -170,14 +170,16 @@ class Case:
     def speech(self) -> tuple[tuple[SpeechSegment, str], ...] | None:
         """Speech in order of time, each with the id of its observation; ``None`` when nobody listened for it.
 
-        A second listening to the same seconds adds only what the first did not hear.
+        A second listening to the same seconds adds only what the first did not hear. In one listening two may speak
+        at the same time.
         """
         heard: list[tuple[SpeechSegment, str]] = []
         listened = False
         for observation, evidence in self.evidence(SpeechEvidence):
             listened = True
+            before = tuple(heard)
             for segment in evidence.segments:
-                if not any(segment.start_s < old.end_s and old.start_s < segment.end_s for old, _ in heard):
+                if not any(segment.start_s < old.end_s and old.start_s < segment.end_s for old, _ in before):
                     heard.append((segment, observation.id))
         return tuple(sorted(heard, key=lambda item: item[0].start_s)) if listened else None
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from omnidetective.case import Case
-from omnidetective.detective.language_names import language_name
 from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, SpeechEvidence, TextCard, TextEvidence
+from omnidetective.language_names import language_name
 
 SURE = 0.7
 """Score from which a finding is stated rather than hedged."""
@@ -90,16 +90,23 @@ def speech(case: Case) -> Iterator[Statement]:
     """What is said, verbatim."""
     language: str | None = None
     last_end_s: float | None = None
+    last: tuple[str, str] | None = None
+    listenings = sum(any(s.speaker for s in evidence.segments) for _, evidence in case.evidence(SpeechEvidence))
     for segment, observation_id in case.speech() or ():
         sure = segment.score is None or segment.score >= SURE - 0.1
-        goes_on = last_end_s is not None and segment.start_s - last_end_s < _GOES_ON_S
+        # Labels are those of one listening: between two they tell nothing.
+        speaker = (observation_id, segment.speaker) if segment.speaker and listenings == 1 else None
+        another = speaker is not None and last is not None and speaker != last
+        last = speaker or last
+        goes_on = last_end_s is not None and segment.start_s - last_end_s < _GOES_ON_S and not another
         words = f"“{segment.text.strip()}”"
         if goes_on and sure and segment.language == language:
             clause = f"the speech goes on: {words}"
         else:
             spoken = language_name(segment.language) if segment.language != language else None
             tongue = f" in {spoken}" if spoken else ""
-            clause = f"a voice {'says' if sure else 'seems to say'}{tongue}: {words}"
+            voice = "another voice" if another else "a voice"
+            clause = f"{voice} {'says' if sure else 'seems to say'}{tongue}: {words}"
         language, last_end_s = segment.language, segment.end_s
         yield Statement(segment.start_s, segment.end_s, clause, "speech", (observation_id,), order=2)
 
@@ -126,6 +133,15 @@ def silences(case: Case) -> Iterator[Statement]:
             if span.duration_s >= _SILENCE_S and span.duration_s < length_s - 0.5:
                 clause = "the sound falls silent" if span.start_s > 0.5 else "nothing is heard yet"
                 yield Statement(span.start_s, span.end_s, clause, "audio", (observation.id,), order=4)
+                yield from _sets_in(case, observation.id, evidence, span.end_s)
+
+
+def _sets_in(case: Case, observation_id: str, evidence: SoundEvidence, silent_to_s: float) -> Iterator[Statement]:
+    """The end of a silence, where nothing that is known says what sets in there."""
+    onset_s = next((t for t in evidence.onsets_s if abs(t - silent_to_s) <= _SAME_MOMENT_S), None)
+    begins = [event.start_s for event, _ in _sound_events(case)] + [s.start_s for s, _ in case.speech() or ()]
+    if onset_s is not None and not any(abs(start_s - onset_s) <= _GOES_ON_S / 2 for start_s in begins):
+        yield Statement(onset_s, onset_s, "the sound sets in", "audio", (observation_id,), order=4)
 
 
 def _shot_name(number: int) -> str:

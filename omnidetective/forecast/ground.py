@@ -213,6 +213,11 @@ class Ground:
             in_row_s=_each(Bounds(in_row.low, in_row.high, in_row.high * (most / high if high else 1.0)), once_s),
         )
 
+    def paid_by_token(self, role: str) -> bool:
+        """Whether a recogniser counts tokens, as far as is known: it is a chat model, or its price is for tokens."""
+        price = self._price(role)
+        return self.can(role).chat_transcription or (price is not None and price.prompt is not None)
+
     def _price(self, role: str) -> Price | None:
         return built_in_prices().find(self.model(role), host=self.hosts.get(role) or "")
 

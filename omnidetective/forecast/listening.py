@@ -1,4 +1,5 @@
-"""The calls of a served recogniser: it is sent stretches of voice, and nothing where nobody speaks."""
+"""The calls of a served recogniser: it is sent stretches of voice, or the conversation from its first voice to its last
+where it tells speakers apart, and nothing where nobody speaks."""
 
 from __future__ import annotations
 
@@ -24,15 +25,17 @@ def is_served(ground: Ground, facts: MediaFacts) -> bool:
         return False
     settings = read_settings(Asr.spec, ground.settings.observers.get(ROLE, {}))
     assert isinstance(settings, AsrSettings)
-    return settings.engine != "embedded"
+    return settings.engine in ("auto", "openai", "dashscope")
 
 
 def by_transcriber(ground: Ground, stage: str, seconds: float, *, parts: int) -> Expected:
     """Listening once to each of some parts of so many seconds; nothing is sent of what holds no voice."""
-    stretches = 1.0 + ceil(seconds / _STRETCH_S)
+    hearing = ground.cast.transcriber(ROLE).hearing
+    # One that tells speakers apart is sent all from the first voice to the last, pauses and all.
+    stretches = ceil(seconds / hearing.longest_s) if hearing.speakers else 1.0 + ceil(seconds / _STRETCH_S)
     sound_s = Size(0.0, seconds / stretches)
     prompt = completion = NOTHING
-    if ground.can(ROLE).chat_transcription:
+    if ground.paid_by_token(ROLE):
         prompt = Size(0.0, float(audio_tokens(sound_s.high, model=ground.model(ROLE))))
         completion = sound_s.times(_SPOKEN_TOKENS_PER_S)
     return ground.expected(
@@ -41,5 +44,5 @@ def by_transcriber(ground: Ground, stage: str, seconds: float, *, parts: int) ->
         Question(prompt, completion, prompt, sound_s),
         low=0.0,
         high=stretches * parts,
-        in_row=Size(0.0, ceil(stretches / _AT_ONCE)),
+        in_row=Size(0.0, stretches if hearing.speakers else ceil(stretches / _AT_ONCE)),
     )

@@ -56,12 +56,21 @@ class OpenAIClient:
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
     async def post(self, path: str, body: bytes, *, model: str, headers: Mapping[str, str] | None = None) -> object:
-        """The parsed answer to a body.
+        """The parsed answer to a body; text where the answer is no JSON.
 
         Raises:
             ProviderError: whatever went wrong.
         """
         async with self._answer("POST", path, model=model, data=body, json_body=True, more=headers) as response:
+            return await _read(response)
+
+    async def get(self, path: str, *, model: str) -> object:
+        """The parsed answer to a question without a body.
+
+        Raises:
+            ProviderError: whatever went wrong.
+        """
+        async with self._answer("GET", path, model=model) as response:
             return await _read(response)
 
     @asynccontextmanager

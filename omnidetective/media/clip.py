@@ -267,7 +267,7 @@ class Clip:
     async def loudness(
         self, span: Span | None = None, *, below_db: float = -50.0, min_silence_s: float = 0.5
     ) -> Loudness:
-        """Integrated loudness and silent spans: see ``measure.measure_loudness``.
+        """Loudness, whole and over time, and silent spans: see ``measure.measure_loudness``.
 
         Raises:
             MediaError: ``no_audio`` without a sound track.

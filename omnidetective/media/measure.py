@@ -8,9 +8,10 @@ import re
 from typing import NamedTuple
 
 from omnidetective.errors import MediaError
-from omnidetective.evidence import Cut, Span
+from omnidetective.evidence import Cut, Level, Span
 from omnidetective.media.encode import audio_index
 from omnidetective.media.ffmpeg import on_the_clock, open_input, run_ffmpeg
+from omnidetective.media.levels import levels_of
 from omnidetective.media.source import Source
 
 _SILENCE_LUFS = -70.0
@@ -25,10 +26,12 @@ class Loudness(NamedTuple):
     Attributes:
         integrated_lufs: integrated loudness by EBU R 128; ``None`` for silence, or too short a span (under 0.4 s).
         silent: where it is silent, in seconds of the clip.
+        levels: momentary loudness over the span, in equal steps: see :func:`~omnidetective.media.levels.levels_of`.
     """
 
     integrated_lufs: float | None
     silent: tuple[Span, ...]
+    levels: tuple[Level, ...] = ()
 
 
 async def find_cuts(source: Source, span: Span, *, threshold: float) -> tuple[Cut, ...]:
@@ -66,7 +69,7 @@ async def find_cuts(source: Source, span: Span, *, threshold: float) -> tuple[Cu
 
 
 async def measure_loudness(source: Source, span: Span, *, below_db: float, min_silence_s: float) -> Loudness:
-    """Loudness (filter ``ebur128``) and silence (``silencedetect``) of a span.
+    """Loudness, whole and over time (filter ``ebur128``), and silence (``silencedetect``) of a span.
 
     Args:
         source: the clip.
@@ -83,7 +86,7 @@ async def measure_loudness(source: Source, span: Span, *, below_db: float, min_s
     filters = (
         # ebur128 cuts the sound into blocks of 0.1 s, so it comes first: the other filter writes on whole blocks then.
         f"{on_the_clock(source, span, 'audio')},aresample=async=1:first_pts=0,asettb=AVTB,ebur128=metadata=1,"
-        + "".join(f"ametadata=mode=delete:key=lavfi.r128.{key}," for key in ("M", "S", "LRA", "LRA.low", "LRA.high"))
+        + "".join(f"ametadata=mode=delete:key=lavfi.r128.{key}," for key in ("S", "LRA", "LRA.low", "LRA.high"))
         + f"silencedetect=noise={below_db:g}dB:duration={min_silence_s:g},ametadata=mode=print:file=-"
     )
     output = ffmpeg.output(stream, "-", f="null", af=filters)
@@ -97,10 +100,15 @@ def _read_loudness(printed: str, span: Span, min_silence_s: float) -> Loudness:
     heard_to_s = 0.0
     starts: list[float] = []
     ends: list[float] = []
+    momentary: list[tuple[float, float]] = []
+    block_s = 0.0
     for line in printed.splitlines():
         name, _, value = line.partition("=")
         if match := _FRAME.match(line):
-            heard_to_s = int(match[1]) / 1e6 + _BLOCK_S
+            block_s = int(match[1]) / 1e6
+            heard_to_s = block_s + _BLOCK_S
+        elif name == "lavfi.r128.M":
+            momentary.append((block_s, float(value)))
         elif name == "lavfi.r128.I":
             lufs = float(value)
         elif name == "lavfi.silence_start":
@@ -109,7 +117,7 @@ def _read_loudness(printed: str, span: Span, min_silence_s: float) -> Loudness:
             ends.append(float(value))
     if lufs is not None and (not math.isfinite(lufs) or lufs <= _SILENCE_LUFS):
         lufs = None
-    return Loudness(lufs, _silent(starts, ends, heard_to_s, span, min_silence_s))
+    return Loudness(lufs, _silent(starts, ends, heard_to_s, span, min_silence_s), levels_of(momentary, span))
 
 
 def _silent(

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnidetective.case import Case
 from omnidetective.detective.conversation import shortened
-from omnidetective.evidence import Span, within
+from omnidetective.evidence import Evidence, Span, SpeechEvidence, within
 from omnidetective.records import Observation
 
 
@@ -83,10 +83,18 @@ def _observation(observation: Observation, part: Span | None, answer_chars: int)
     data = observation.data
     if part is not None and observation.span is None and data is not None:
         # What was measured over the whole of a long clip: only what concerns the part is told.
-        shown["measured"] = within(data, part).model_dump(mode="json")
+        shown["measured"] = _told(within(data, part)).model_dump(mode="json")
     else:
         shown["answer"] = shortened(observation.answer, answer_chars)
     return shown
+
+
+def _told(data: Evidence) -> Evidence:
+    """The findings without the times of single words, which are many times as long as what was said."""
+    if not isinstance(data, SpeechEvidence):
+        return data
+    segments = tuple(segment.model_copy(update={"words": None}) for segment in data.segments)
+    return data.model_copy(update={"segments": segments})
 
 
 def _concerns(span: Span | None, part: Span | None) -> bool:

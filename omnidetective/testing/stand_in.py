@@ -12,7 +12,8 @@ from omnidetective.llm.base import ChatModel
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.messages import ChatRequest
 from omnidetective.llm.scripted import Script, ScriptedChat
-from omnidetective.llm.transcribe import ChatTranscriber, Transcriber
+from omnidetective.llm.transcribe import ChatTranscriber
+from omnidetective.llm.transcriber import Transcriber
 from omnidetective.observers.base import ObserverContext
 from omnidetective.prompts import PromptLibrary
 from omnidetective.settings import RetrySettings, Settings

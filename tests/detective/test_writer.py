@@ -193,3 +193,42 @@ def test_quotes_are_verbatim(case: Case) -> None:
     for _, evidence in case.evidence(TextEvidence):
         for card in evidence.cards:
             assert card.text in caption
+
+
+def test_another_voice_is_told_where_voices_are_told_apart() -> None:
+    lines = (
+        (1.0, 2.0, "How much?", "S1"),
+        (2.2, 3.0, "Five.", "S2"),
+        (3.2, 4.0, "Pounds.", "S2"),
+        (4.1, 5.0, "Oh.", "S1"),
+    )
+    evidence = SpeechEvidence(
+        segments=tuple(
+            SpeechSegment(start_s=a, end_s=b, text=text, language="en", speaker=speaker, score=0.9)
+            for a, b, text, speaker in lines
+        ),
+        language="en",
+    )
+    caption = write(make_case(seen_by("asr", evidence))).caption
+    assert "a voice says in English: “How much?”" in caption
+    assert "another voice says: “Five.”" in caption
+    assert "the speech goes on: “Pounds.”" in caption
+    assert "another voice says: “Oh.”" in caption
+    # The labels of two listenings are not of the same voices.
+    twice = write(make_case(seen_by("asr", evidence), seen_by("asr", evidence))).caption
+    assert "another voice" not in twice
+
+
+def test_the_end_of_a_silence_is_told_where_nothing_else_says_what_sets_in() -> None:
+    quiet = Span(start_s=5.0, end_s=9.0)
+    sound = SoundEvidence(loudness_lufs=-20.0, silent=(quiet,), onsets_s=(2.0, 9.02))
+    assert (
+        "At 5s, the sound falls silent. At 9s, the sound sets in." in write(make_case(seen_by("sound", sound))).caption
+    )
+    talk = seen_by("asr", spoken((9.3, 11.0, "Hello.")))
+    assert "sets in" not in write(make_case(seen_by("sound", sound), talk)).caption
+    music = SoundEvent(start_s=9.0, end_s=12.0, label="music", score=0.95)
+    known = sound.model_copy(update={"events": (music,), "classified": True})
+    assert "sets in" not in write(make_case(seen_by("sound", known))).caption
+    fades = sound.model_copy(update={"onsets_s": (2.0,)})
+    assert "sets in" not in write(make_case(seen_by("sound", fades))).caption

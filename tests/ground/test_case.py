@@ -7,7 +7,7 @@ from dataclasses import replace
 from detective.cases import make_case, seen_by
 
 from omnidetective.draft import Draft
-from omnidetective.evidence import Span
+from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment, Word
 from omnidetective.findings import Refinement
 from omnidetective.records import Event
 
@@ -52,3 +52,19 @@ def test_a_result_of_one_branch_is_taken_over() -> None:
     case = make_case()
     refined = replace(case.branched("a"), refinement=Refinement(fixed_errors=("x",)))
     assert case.joined([case.branched(""), refined]).refinement == refined.refinement
+
+
+def line(start_s: float, end_s: float, text: str, speaker: str | None = None) -> SpeechSegment:
+    word = Word(start_s=start_s, end_s=end_s, text=text)
+    return SpeechSegment(start_s=start_s, end_s=end_s, text=text, speaker=speaker, words=(word,))
+
+
+def test_the_transcript_has_speakers_also_where_two_speak_at_once() -> None:
+    first = SpeechEvidence(segments=(line(1, 4, "How much?", "S1"), line(3, 5, "Five pounds.", "S2")))
+    again = SpeechEvidence(segments=(line(1, 4, "How march?"), line(8, 9, "Good.")))
+    case = make_case(seen_by("asr", first), seen_by("asr", again))
+    assert [(t.start_s, t.text, t.speaker) for t in case.transcript() or ()] == [
+        (1.0, "How much?", "S1"),
+        (3.0, "Five pounds.", "S2"),
+        (8.0, "Good.", None),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from omnidetective.errors import MediaError
 from omnidetective.evidence import Span
 from omnidetective.media.clip import Clip
 from omnidetective.media.encode import EncodedMedia
+from omnidetective.media.levels import MOST_LEVELS, levels_of, step_of
 from omnidetective.media.measure import Loudness
 
 
@@ -105,7 +107,28 @@ async def test_loudness_and_silence(tone: Path, make: Make, opened: Open) -> Non
     assert _edges(within) == []
     assert _edges(tail) == pytest.approx([4.0, 6.0], abs=0.02)
     async with opened(nothing) as clip:
-        assert await clip.loudness() == (None, (Span(start_s=0.0, end_s=3.0),))
+        silence = await clip.loudness()
+    assert (silence.integrated_lufs, silence.silent) == (None, (Span(start_s=0.0, end_s=3.0),))
+    assert [level.lufs for level in silence.levels] == [None] * 6
+    levels = {level.start_s: level.lufs for level in measured.levels}
+    assert list(levels) == [n / 2 for n in range(12)]
+    assert [level.end_s for level in measured.levels] == [n / 2 for n in range(1, 13)]
+    assert levels[2.5] == pytest.approx(-9.7, abs=1.0)
+    assert levels[3.0] == pytest.approx(levels[2.5], abs=0.2)
+    assert (levels[0.0], levels[1.0], levels[5.0]) == (None, None, None)
+    # Momentary loudness is that of 0.4 s: for a moment it is louder than silence before the tone begins.
+    assert [level.start_s for level in within.levels] == [2.5, 3.0]
+    assert [level.lufs for level in within.levels] == pytest.approx([-9.7, -9.7], abs=1.0)
+
+
+@pytest.mark.parametrize("duration_s", [0.05, 0.5, 7.3, 60.0, 61.0, 3600.0, 12 * 3600.0, 100 * 3600.0])
+def test_levels_are_equal_steps_and_never_many(duration_s: float) -> None:
+    span = Span(start_s=3.0, end_s=3.0 + duration_s)
+    levels = levels_of(((n / 10, -20.0) for n in range(min(600_000, int(duration_s * 10)))), span)
+    assert 1 <= len(levels) <= MOST_LEVELS
+    assert (levels[0].start_s, levels[-1].end_s) == (3.0, pytest.approx(span.end_s))
+    assert all(a.end_s == b.start_s for a, b in pairwise(levels))
+    assert {round(level.end_s - level.start_s, 3) for level in levels[:-1]} <= {step_of(duration_s)}
 
 
 async def test_a_silent_video_has_no_sound(make: Make, opened: Open) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from observers.conftest import SAMPLES, Film, instrument, observe
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import SoundEvidence
+from omnidetective.observers.onsets import MOST_ONSETS, onsets
 from omnidetective.observers.sound import Sound
 
 
@@ -95,3 +98,61 @@ async def test_the_classifier_can_be_switched_off(beeps: Path) -> None:
     answer = await observe(instrument(Sound, classify=False), beeps)
     assert not sound(answer).classified
     assert "switched off" in answer.answer
+
+
+def pulses(film: Film, name: str, expression: str, seconds: float) -> Path:
+    source = f"aevalsrc='{expression}':s=16000:d={seconds}"
+    return film(name, "-f", "lavfi", "-i", source, "-c:a", "pcm_s16le")
+
+
+async def test_the_sound_sets_in_and_jumps_up(film: Film) -> None:
+    """A hum that begins at 1 s, two knocks over it, and a hum that swells so slowly that it never sets in."""
+    hum = "0.02*sin(2*PI*220*t)*between(t,1,8)"
+    knocks = "0.6*sin(2*PI*800*t)*(between(t,3,3.2)+between(t,5.5,5.7))"
+    path = pulses(film, "knocks.wav", f"{hum}+{knocks}+0.3*sin(2*PI*330*t)*max(0,min(1,(t-8)/8))", 18)
+    answer = await observe(instrument(Sound, classify=False), path)
+    assert sound(answer).onsets_s == pytest.approx((1.0, 3.0, 5.5), abs=0.03)
+    assert "It sets in or jumps up at 1.0" in answer.answer
+    within = await observe(instrument(Sound, classify=False), path, (2.0, 4.0))
+    assert sound(within).onsets_s == pytest.approx((3.0,), abs=0.03)
+
+
+async def test_steady_noise_has_no_onsets_and_is_even(film: Film) -> None:
+    path = film("steady.wav", "-f", "lavfi", "-i", "anoisesrc=d=20:a=0.2:c=pink:r=16000:s=1", "-c:a", "pcm_s16le")
+    answer = await observe(instrument(Sound, classify=False), path)
+    assert sound(answer).onsets_s == ()
+    assert "even throughout" in answer.answer
+    assert "softer" not in answer.answer
+
+
+async def test_a_lasting_change_of_loudness_is_told(film: Film) -> None:
+    noise = "anoisesrc=d=20:a=0.3:c=pink:r=16000:s=1,volume=volume='if(lt(t,12),1,0.1)':eval=frame"
+    answer = await observe(instrument(Sound, classify=False), film("softer.wav", "-f", "lavfi", "-i", noise))
+    assert re.search(r"From about 12\.[05] s on it is softer by 20 dB\.", answer.answer)
+    heard = sound(answer)
+    assert [level.end_s - level.start_s for level in heard.levels] == pytest.approx([0.5] * 40)
+    loud = [level.lufs or 0.0 for level in heard.levels if level.end_s <= 11.5]
+    soft = [level.lufs or 0.0 for level in heard.levels if level.start_s >= 12.5]
+    assert sum(loud) / len(loud) - sum(soft) / len(soft) == pytest.approx(20, abs=1)
+
+
+async def test_speech_with_pauses_is_no_change(film: Film) -> None:
+    answer = await observe(instrument(Sound, classify=False), SAMPLES / "reading.mp4")
+    assert "softer" not in answer.answer
+    assert sound(answer).onsets_s == pytest.approx((4.54, 12.6, 16.99), abs=0.1)
+
+
+def test_onsets_are_never_many() -> None:
+    rng = np.random.default_rng(0)
+    power = np.full(400_000, 1e-6, np.float32)
+    power[100::100] = rng.uniform(0.01, 0.2, power[100::100].size)
+    for more in range(1, 6):
+        power[100 + more :: 100] = power[100::100][: power[100 + more :: 100].size]
+    found = onsets(power)
+    assert len(found) == MOST_ONSETS
+    assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 28, 29, 60])
+def test_a_sound_that_is_too_short_has_no_onsets(frames: int) -> None:
+    assert onsets(np.full(frames, 0.1, np.float32)) == ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -78,16 +78,22 @@ class Unavailable:
 
 def sources(settings: Settings) -> tuple[SourceRef, ...]:
     """Where observers come from that are not built in; those that are switched off are left out, and never loaded."""
-    found = (_reference(point) for point in _points().values() if point.name not in BUILT_IN)
+    return _wanted(_points(), settings)
+
+
+def _wanted(points: Sequence[EntryPoint], settings: Settings) -> tuple[SourceRef, ...]:
+    found = (_reference(point) for name, point in _first(points).items() if name not in BUILT_IN)
     return tuple(ref for ref in found if settings.observers.get(ref.name, {}).get("enabled") is not False)
 
 
-def _points() -> dict[str, EntryPoint]:
-    """The entry points of installed packages, the first of each name."""
-    points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, _origin(p))):
-        points.setdefault(point.name, point)
-    return points
+def _points() -> list[EntryPoint]:
+    """The entry points of installed packages, in an order of their own. Looks at every package that there is."""
+    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, _origin(point)))
+
+
+def _first(points: Sequence[EntryPoint]) -> dict[str, EntryPoint]:
+    """The first of each name: others of the same name are left out."""
+    return {point.name: point for point in reversed(points)}
 
 
 def _reference(point: EntryPoint) -> SourceRef:
@@ -109,9 +115,12 @@ class ToolBox:
         """
         self.observers: dict[str, Observer] = {}
         self.unavailable: dict[str, Unavailable] = {}
+        self._given = context.settings.observers
         self._listings: list[Listing] = []
         self._plugins: list[Plugins] = []
-        if refs := sources(context.settings):
+        points = _points()
+        refs = _wanted(points, context.settings)
+        if refs:
             from omnidetective.observers.host.plugins import Plugins  # Only where there is something to host.
 
             self._plugins.append(Plugins(refs, context))
@@ -123,7 +132,7 @@ class ToolBox:
             for plugins in begun:
                 for hosted in plugins.hosted():
                     self._add_hosted(hosted)
-            self._add_unloaded(context.settings)
+            self._add_unloaded(points, {ref.name for ref in refs})
             self._check_names(context.settings)
         except BaseException:
             self.close()
@@ -161,11 +170,10 @@ class ToolBox:
         elif hosted.observer is not None:
             self.observers[name] = hosted.observer
 
-    def _add_unloaded(self, settings: Settings) -> None:
+    def _add_unloaded(self, points: Sequence[EntryPoint], used: Collection[str]) -> None:
         """Entry points that were not looked at: their name is taken, or they are switched off."""
-        used = {ref.name for ref in sources(settings)}
-        first = _points()
-        for point in entry_points(group=GROUP):
+        first = _first(points)
+        for point in points:
             if point.name in BUILT_IN or first[point.name] != point:
                 self._listings.append(Listing(point.name, _origin(point), None, _TAKEN))
             elif point.name not in used:
@@ -194,7 +202,7 @@ class ToolBox:
         """
         given = (key.split(".") for key, source in sources.items() if not source.startswith(_BUILT_IN_SOURCES))
         named = {key[1] for key in given if key[0] == "observers" and len(key) > 2 and key[2] not in _LIMITS}
-        for name in sorted(named):
+        for name in sorted(named | {name for name, values in self._given.items() if values.get("enabled") is True}):
             why = self.unavailable.get(name)
             if why is not None and not why.expected:
                 raise ConfigError(
@@ -242,7 +250,7 @@ def _switched_off(name: str) -> Unavailable:
 
 def plugin(name: str, context: ObserverContext) -> Observer:
     """See :meth:`ObserverContext.plugin`."""
-    if (point := _points().get(name)) is None:
+    if (point := _first(_points()).get(name)) is None:
         raise ObserverUnavailableError(
             f"no package that brings the observer {name} is installed",
             reason="not_installed",

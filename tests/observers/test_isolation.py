@@ -71,9 +71,9 @@ def left_behind(site: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], Path, str]:
-    """One run over three clips with a tool box full of packages, all but two of which misbehave."""
+    """One run over two clips with a tool box full of packages, all but two of which misbehave."""
     folder = tmp_path_factory.mktemp("batch")
-    pictures(folder, 3)
+    pictures(folder, 2)
     site = folder / "site"
     package(site, "lamp")
     package(site, "noisy", "print('chatter' * 500_000)\nsys.stderr.write('noise' * 500_000)\nreturn say('quiet')")
@@ -85,7 +85,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str,
     package(site, "unready", at_set_up="1 / 0")
     records, done = run(
         folder,
-        "--set", "investigate.observer_timeout_s=20",
+        "--set", "investigate.observer_timeout_s=60",
         "--set", "observers.hangs.timeout_s=4",
         "--set", "observers.blocks.timeout_s=4",
         "--set", "observers.grows.memory_mb=300",
@@ -99,7 +99,7 @@ def test_every_clip_has_a_record_and_nothing_is_left_behind(
     batch: tuple[dict[str, dict[str, Any]], Path, str],
 ) -> None:
     records, folder, _ = batch
-    assert set(records) == {"p0", "p1", "p2"}
+    assert set(records) == {"p0", "p1"}
     assert left_behind(folder / "site") == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -162,15 +163,17 @@ def run(
         show(plan)
         sys.exit(0 if plan.would_start else 2)
     config = config.with_cache_beside(output_path)
-    box = toolbox(config)  # The processes of its observers serve the run.
     progress = progress_for(sys.stderr, quiet=quiet)
     try:
-        if config.settings.ray.address is None:  # Nodes of a cluster have packages and weights of their own.
-            box.require_named(config.sources)
-        if not quiet:
-            _say_what_is_missing(box)
-            _say_what_keys_could_do(config)
-        with logging_to(progress.write, quiet=quiet, log_file=log_file):
+        with (
+            logging_to(progress.write, quiet=quiet, log_file=log_file),
+            contextlib.closing(toolbox(config)) as box,  # The processes of its observers serve the run.
+        ):
+            if config.settings.ray.address is None:  # Nodes of a cluster have packages and weights of their own.
+                box.require_named(config.sources)
+            if not quiet:
+                _say_what_is_missing(box)
+                _say_what_keys_could_do(config)
             summary = asyncio.run(
                 run_batch(
                     config,
@@ -188,7 +191,6 @@ def run(
             )
     finally:
         progress.close()
-        box.close()
     _report(summary, context, quiet=quiet)
     sys.exit(summary.exit_status)
 

@@ -39,7 +39,7 @@ _FAR_ABOVE: Final = 1.5
 _FRUITLESS_DEATHS: Final = 8
 """Deaths in a row without an answered question between them. A question that kills its host is asked twice."""
 _DEATHS_BEFORE_READY: Final = 2
-_MOST_PRINTED_BYTES: Final = 1 << 18
+_MOST_PRINTED_BYTES: Final = 1 << 16
 """Of one host process; what it prints beyond that is thrown away."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 

@@ -120,7 +120,7 @@ class _Guardian:
         with contextlib.suppress(OSError, ValueError), self._owner.makefile("rb") as lines:
             for line in lines:
                 for said in str(json.loads(line)["printed"]).splitlines():
-                    log.debug("%s: %s", self._name, said)
+                    log.info("%s: %s", self._name, said)
 
 
 _PYTHON: Final = [sys.executable, "-P", "-s", "-m"]

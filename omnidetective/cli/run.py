@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from omnidetective.cli.options import config_options, read_config
 if TYPE_CHECKING:
     from omnidetective.config import Config
     from omnidetective.engine.tally import BudgetSummary, RunSummary
+    from omnidetective.observers.registry import ToolBox
 
 _FILE = click.Path(path_type=Path)
 
@@ -125,6 +127,7 @@ def run(
     """
     import asyncio
 
+    from omnidetective.cli.observers import toolbox
     from omnidetective.engine.logs import logging_to
     from omnidetective.engine.progress import progress_for
     from omnidetective.engine.run import run_batch
@@ -159,15 +162,21 @@ def run(
         )
         show(plan)
         sys.exit(0 if plan.would_start else 2)
-    if not quiet:
-        _say_what_is_missing(config)
-        _say_what_keys_could_do(config)
+    config = config.with_cache_beside(output_path)
     progress = progress_for(sys.stderr, quiet=quiet)
     try:
-        with logging_to(progress.write, quiet=quiet, log_file=log_file):
+        with (
+            logging_to(progress.write, quiet=quiet, log_file=log_file),
+            contextlib.closing(toolbox(config)) as box,  # The processes of its observers serve the run.
+        ):
+            if config.settings.ray.address is None:  # Nodes of a cluster have packages and weights of their own.
+                box.require_named(config.sources)
+            if not quiet:
+                _say_what_is_missing(box)
+                _say_what_keys_could_do(config)
             summary = asyncio.run(
                 run_batch(
-                    config.with_cache_beside(output_path),
+                    config,
                     input_path,
                     output_path,
                     shard=part,
@@ -186,11 +195,9 @@ def run(
     sys.exit(summary.exit_status)
 
 
-def _say_what_is_missing(config: Config) -> None:
+def _say_what_is_missing(box: ToolBox) -> None:
     """An observer that could work here and does not makes poorer captions: better known before a night than after."""
-    from omnidetective.cli.observers import toolbox
-
-    for name, why in toolbox(config).unavailable.items():
+    for name, why in box.unavailable.items():
         if not why.expected:
             hint = f": {why.hint}" if why.hint else ""
             click.echo(f"note: without {name}, as {why.message}{hint}", err=True)

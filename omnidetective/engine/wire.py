@@ -43,8 +43,9 @@ class WorkerSetup:
     """All that a worker is told when it starts.
 
     ``scratch`` is where it puts temporary files; by default in the system's folder. ``model_service`` is the address of
-    the process that runs the embedded models; without one it runs them itself. ``slots`` is a folder for the locks by
-    which the workers of this machine keep to ``observers.NAME.at_once`` together.
+    the process that runs the embedded models; without one it runs them itself. ``observer_hosts`` is the folder of the
+    processes that run the observers of packages; without one it starts them itself. ``slots`` is a folder for the locks
+    by which the workers of this machine keep to ``observers.NAME.at_once`` together.
     """
 
     config: Config
@@ -56,6 +57,7 @@ class WorkerSetup:
     scratch: Path | None = None
     model_service: Path | None = None
     slots: Path | None = None
+    observer_hosts: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from omnidetective.evidence import SpeechEvidence
+from omnidetective.evidence import Frozen, SpeechEvidence
 from omnidetective.llm.messages import AudioPart
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
+class Hearing(Frozen):
     """How a recogniser listens.
 
     Attributes:

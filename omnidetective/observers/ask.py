@@ -12,10 +12,10 @@ from omnidetective.llm.patience import time_limit
 from omnidetective.llm.usage import usage_scope
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, failed_observation, in_proportion, require_stream
+from omnidetective.observers.border import checked
 from omnidetective.observers.guard import Question, guard_of, own_fault, refusal
 from omnidetective.records import Observation
 
-_MAX_ANSWER_CHARS = 100_000
 _LEAST_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -25,12 +25,6 @@ class ObserverTimeoutError(ObserverUnavailableError):
     """The observer did not answer within its time."""
 
     default_reason = "observer_timeout"
-
-
-class BadObservationError(ObserverUnavailableError):
-    """The observer returned something that is no observation."""
-
-    default_reason = "bad_observation"
 
 
 async def ask(
@@ -107,7 +101,7 @@ async def _put(
     seconds = limit_s if left_s is None else min(limit_s, max(_LEAST_S, left_s))
     try:
         async with time_limit(seconds) as limit:
-            answer = _checked(await observer.observe(clip, question, span))
+            answer = checked(await observer.observe(clip, question, span))
     except TimeoutError as error:
         if not limit.expired():  # A time limit of its own, which it let through.
             put.failed(str(error) or type(error).__name__)
@@ -125,17 +119,3 @@ async def _put(
     elif own_fault(answer.error):
         put.failed(answer.error.message)
     return answer
-
-
-def _checked(answer: object) -> Observation:
-    if not isinstance(answer, Observation):
-        raise BadObservationError(f"returned a {type(answer).__name__}, not an Observation")
-    if answer.error is None and not answer.answer.strip():
-        raise BadObservationError("returned an empty answer")
-    if len(answer.answer) > _MAX_ANSWER_CHARS:
-        raise BadObservationError(f"returned {len(answer.answer):,} characters, more than {_MAX_ANSWER_CHARS:,}")
-    # A plugin can build a model around its own checks; what cannot be written as JSON must not reach the record.
-    try:
-        return Observation.model_validate_json(answer.model_dump_json())
-    except ValueError as error:
-        raise BadObservationError(f"returned an observation that is not valid: {error}") from error

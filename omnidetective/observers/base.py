@@ -48,6 +48,12 @@ class ObserverSettings(BaseModel):
     """Most questions about one clip; no limit of its own by default."""
     at_once: Annotated[int, Field(ge=1)] | None = None
     """Most questions that it works on at the same time on one machine, for all workers together."""
+    memory_mb: Annotated[int, Field(ge=1)] | None = None
+    """Of an observer from a package: replace its process when it holds more than this, programs that it started
+    included (Linux only). It finishes the questions that it has; at one and a half times as much it is killed. By
+    default three quarters of the machine's memory."""
+    load_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Of an observer from a package: time for its import and its set-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,16 @@ class ObserverContext:
     def chat(self, spec: ObserverSpec) -> ChatModel:
         """The model that plays a witness's role."""
         return self.cast.chat(spec.role or spec.name)
+
+    def plugin(self, name: str) -> Observer:
+        """An observer of an installed package, for a built-in that builds on it; also where it is not offered itself.
+
+        Raises:
+            ObserverUnavailableError: it is not installed, or cannot work here, with the reason and a hint.
+        """
+        from omnidetective.observers.registry import plugin  # The registry builds on this module.
+
+        return plugin(name, self)
 
 
 class Observer(Protocol):

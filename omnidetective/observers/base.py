@@ -93,6 +93,16 @@ class ObserverContext:
         """The model that plays a witness's role."""
         return self.cast.chat(spec.role or spec.name)
 
+    def plugin(self, name: str) -> Observer:
+        """An observer of an installed package, for a built-in that builds on it; also where it is not offered itself.
+
+        Raises:
+            ObserverUnavailableError: it is not installed, or cannot work here, with the reason and a hint.
+        """
+        from omnidetective.observers.registry import plugin  # The registry builds on this module.
+
+        return plugin(name, self)
+
 
 class Observer(Protocol):
     """Answers a question about a clip, or a span of it.

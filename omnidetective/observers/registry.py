@@ -171,6 +171,21 @@ class ToolBox:
         return fits
 
 
+def plugin(name: str, context: ObserverContext) -> Observer:
+    """See :meth:`ObserverContext.plugin`."""
+    found = next((point for point in entry_points(group=GROUP) if point.name == name), None)
+    if found is None:
+        raise ObserverUnavailableError(
+            f"no package that brings the observer {name} is installed",
+            reason="not_installed",
+            hint=f"pip install omnidetective-{name}",
+        )
+    row = _load_plugin(found)
+    if row.observer is None:
+        raise ObserverUnavailableError(f"{row.origin}: {row.problem}", reason="broken_plugin")
+    return row.observer(read_settings(row.observer.spec, context.settings.observers.get(name, {})), context)
+
+
 def fits(spec: ObserverSpec, facts: MediaFacts) -> bool:
     """Whether an observer can say something about a clip of this kind."""
     has_stream = facts.has_audio if spec.needs == "audio" else facts.has_video if spec.needs == "video" else True

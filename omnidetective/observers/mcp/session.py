@@ -30,8 +30,6 @@ _MAX_TOOLS = 500
 _MAX_MESSAGE_CHARS = 300
 _CLOSE_S = 15.0
 _STILL_THERE_S = 10.0
-_LOST: Final = (CONNECTION_CLOSED, INVALID_REQUEST)
-"""The connection ended; or the server knows nothing of the session, because it was started anew."""
 _REASONS: Final = {TOO_LARGE: "too_large", PARSE_ERROR: "bad_result"}
 
 T = TypeVar("T")
@@ -54,6 +52,10 @@ class _Session:
         return self.lost or self.lifeline.ended.is_set() or self.task is None or self.task.done()
 
 
+class _NoSuchSessionError(ObserverUnavailableError):
+    """The request was refused before it was looked at, as by a server that does not know the session."""
+
+
 class _AsDebug(logging.Handler):
     """What the package logs is told by the errors that it raises: it is for the debug log, traceback and all."""
 
@@ -69,14 +71,15 @@ for _logger in (logging.getLogger("mcp"), logging.getLogger("client")):  # The n
 class Server:
     """Connects when it is first needed, and again when the connection is lost. Serves many questions at once."""
 
-    def __init__(self, name: str, connect: Connect, *, mask: Mask, start_timeout_s: float) -> None:
+    def __init__(self, name: str, connect: Connect, *, mask: Mask, start_s: float) -> None:
         self._name = name
         self._connect = connect
         self._mask = mask
-        self._start_timeout_s = start_timeout_s
+        self._start_s = start_s
         self._session: _Session | None = None
         self._lock = asyncio.Lock()
         self._closed = False
+        self._longer = f"give it longer with --set observers.{name}.load_timeout_s=…"
 
     async def tools(self) -> tuple[Tool, ...]:
         """The tools that it offers, in its own order.
@@ -84,6 +87,8 @@ class Server:
         Raises:
             ObserverUnavailableError: ``server_unavailable``, ``server_timeout``, ``too_large``.
         """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._start_s
         session = await self._live()
 
         async def all_pages() -> tuple[Tool, ...]:
@@ -98,10 +103,13 @@ class Server:
             return tuple(tools[:_MAX_TOOLS])
 
         try:
-            return await asyncio.wait_for(self._asked(session, all_pages), self._start_timeout_s)
+            async with asyncio.timeout_at(until):
+                return await self._asked(session, all_pages)
         except TimeoutError:
             raise ObserverUnavailableError(
-                f"the MCP server did not list its tools within {self._start_timeout_s:g} s", reason="server_timeout"
+                f"the MCP server did not list its tools within {self._start_s:g} s",
+                reason="server_timeout",
+                hint=self._longer,
             ) from None
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
@@ -111,6 +119,12 @@ class Server:
             ObserverUnavailableError: ``server_unavailable``, ``server_timeout``, ``server_died``, ``too_large``,
                 ``tool_error``, ``bad_result``.
         """
+        try:
+            return await self._call(tool, arguments)
+        except _NoSuchSessionError:  # The server was started anew, and has done nothing yet.
+            return await self._call(tool, arguments)
+
+    async def _call(self, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
         session = await self._live()
         return await self._asked(session, lambda: session.ready.result().call_tool(tool, dict(arguments)))
 
@@ -139,7 +153,7 @@ class Server:
     async def _answers(self, session: _Session) -> bool:
         """Whether a server that let a question go unanswered is still there."""
         try:
-            await asyncio.wait_for(session.ready.result().list_tools(), min(_STILL_THERE_S, self._start_timeout_s))
+            await asyncio.wait_for(session.ready.result().list_tools(), min(_STILL_THERE_S, self._start_s))
         except (MCPError, TimeoutError, ValueError, RuntimeError):
             log.debug("the MCP server %s does not answer any more", self._name)
             return False
@@ -150,12 +164,12 @@ class Server:
         session = _Session(Lifeline(self._name, self._mask), asyncio.get_running_loop().create_future())
         session.task = asyncio.create_task(self._keep(session))
         try:
-            await asyncio.wait({session.ready}, timeout=self._start_timeout_s)
+            await asyncio.wait({session.ready}, timeout=self._start_s)
             if not session.ready.done():
                 raise ObserverUnavailableError(
-                    f"the MCP server was not ready within {self._start_timeout_s:g} s{session.lifeline.last_words}",
+                    f"the MCP server was not ready within {self._start_s:g} s{session.lifeline.last_words}",
                     reason="server_timeout",
-                    hint="raise start_timeout_s",
+                    hint=self._longer,
                 )
             session.ready.result()
         except BaseException:
@@ -202,10 +216,11 @@ class Server:
                 raise self._died(session)
             return asking.result()
         except MCPError as error:
-            if error.code in _LOST:
-                session.lost = True
+            session.lost = session.lost or error.code in (CONNECTION_CLOSED, INVALID_REQUEST)
             if error.code == CONNECTION_CLOSED:
                 raise await self._died_after_words(session, error) from None
+            if error.code == INVALID_REQUEST:
+                raise _NoSuchSessionError(self._said(error), reason="tool_error") from None
             raise ObserverUnavailableError(self._said(error), reason=_REASONS.get(error.code, "tool_error")) from None
         except (ValueError, RuntimeError) as error:  # A result that is none, or not what the tool's schema says.
             raise ObserverUnavailableError(self._said(error), reason="bad_result") from None

@@ -79,7 +79,7 @@ class McpSettings(ObserverSettings):
     """Kinds of clip that the tools are asked about; by default what their parameters take."""
     attributes: tuple[Attribute, ...] = ()
     """Attributes of a caption that the tools can be evidence for."""
-    start_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    load_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Time for the server to start and to list its tools."""
 
     @field_validator("arguments")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE_BYTES: Final = 16 << 20
 """Largest message of a server: some pictures fit, as they may come with an answer."""
+_SHARE_TO_START: Final = 0.8
+"""Of the time to load: so it is told here what is wrong, and not by whoever waits for this process to be ready."""
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +68,14 @@ class McpSource:
         from omnidetective.observers.mcp.session import Server
 
         where = settings.mcp
-        key = (where.model_dump_json(), settings.start_timeout_s)
+        key = (where.model_dump_json(), settings.load_timeout_s)
         if key in self._servers:
             return self._servers[key]
 
         def connect(lifeline: Lifeline) -> AbstractAsyncContextManager[TransportStreams]:
             return _connect(where, passed, lifeline)
 
-        server = Server(self._name, connect, mask=mask, start_timeout_s=settings.start_timeout_s)
+        server = Server(self._name, connect, mask=mask, start_s=settings.load_timeout_s * _SHARE_TO_START)
         self._servers[key] = server
         return server
 

@@ -48,12 +48,12 @@ class Opened:
     async def __call__(self, name: str = "box", **values: Any) -> dict[str, Observer]:
         source = McpSource(SourceRef(name=name, origin="MCP server", opener="", target=""))
         self._sources.append(source)
-        values = {"start_timeout_s": PATIENCE_S} | values
+        values = {"load_timeout_s": PATIENCE_S} | values
         return {observer.spec.name: observer for observer in await source.open(values, self._context)}
 
     async def again(self, **values: Any) -> dict[str, Observer]:
         """Open the last source once more, as another context would."""
-        values = {"start_timeout_s": PATIENCE_S} | values
+        values = {"load_timeout_s": PATIENCE_S} | values
         return {observer.spec.name: observer for observer in await self._sources[-1].open(values, self._context)}
 
     async def aclose(self) -> None:

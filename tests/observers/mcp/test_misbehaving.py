@@ -42,7 +42,7 @@ async def test_a_question_that_is_given_up_is_cancelled_at_the_server(opened: Op
 
 
 async def test_a_server_that_hangs_is_started_anew(opened: Opened, tone: Path) -> None:
-    box = await opened(mcp=ODD, start_timeout_s=20)
+    box = await opened(mcp=ODD, load_timeout_s=40)
     before = await answered(box["box_was_cancelled"], tone)
     assert (await refused(box["box_blocks"], tone, timeout_s=1))[0] == "observer_timeout"
     after = await answered(box["box_was_cancelled"], tone)
@@ -107,8 +107,8 @@ async def test_children_of_a_server_end_with_it(opened: Opened, tone: Path) -> N
     ("mcp", "reason", "said"),
     [
         (stdio("mcp_faulty.py", "dies"), "server_unavailable", "it said last: no module named torch"),
-        (stdio("mcp_faulty.py", "silent"), "server_timeout", "was not ready within 3 s"),
-        (stdio("mcp_faulty.py", "endless"), "server_timeout", "was not ready within 3 s"),
+        (stdio("mcp_faulty.py", "silent"), "server_timeout", "was not ready within 4 s"),
+        (stdio("mcp_faulty.py", "endless"), "server_timeout", "was not ready within 4 s"),
         ({"command": ["no-such-program-here"]}, "server_unavailable", "no-such-program-here"),
         ({"command": [sys.executable], "cwd": "/no/such/folder"}, "server_unavailable", "/no/such/folder"),
         ({"url": "http://127.0.0.1:9/mcp"}, "server_unavailable", "cannot be reached"),
@@ -116,7 +116,7 @@ async def test_children_of_a_server_end_with_it(opened: Opened, tone: Path) -> N
     ids=["dies", "silent", "endless", "no program", "no folder", "nobody listens"],
 )
 async def test_a_server_that_does_not_start(opened: Opened, mcp: dict[str, object], reason: str, said: str) -> None:
-    patience = {"start_timeout_s": 3} if reason == "server_timeout" else {}
+    patience = {"load_timeout_s": 5} if reason == "server_timeout" else {}
     with pytest.raises(ObserverUnavailableError) as refusal:
         await opened(mcp=mcp, **patience)
     assert refusal.value.reason == reason

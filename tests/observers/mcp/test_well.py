@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from observers.mcp.conftest import HttpServer, Opened, answered, asked, refused, stdio
+from servers.mcp_of_2025 import ServerOf2025
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import OtherEvidence, Span
@@ -167,3 +168,34 @@ async def test_over_http(
     assert (await refused(box["box"], video))[0] == "server_unavailable"
     await server.start()
     assert "Who?" in await answered(box["box"], video, "Who?")
+
+
+async def test_servers_of_2025_answer_over_http_too(
+    opened: Opened, tone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_KEY", "Bearer canary-4711")
+    server = ServerOf2025()
+    await server.start()
+    try:
+        box = await opened(mcp={"url": server.url, "headers_env": {"Authorization": "MCP_KEY"}})
+        assert await asyncio.gather(*(answered(box["box"], tone) for _ in range(3))) == ["x" * 10] * 3
+        assert server.sessions == 1
+        assert set(server.authorizations) == {"Bearer canary-4711"}
+        server.forget()
+        assert await answered(box["box"], tone) == "x" * 10
+        assert server.sessions == 2
+    finally:
+        await opened.aclose()
+        await server.aclose()
+
+
+async def test_an_event_of_100_mb_costs_its_inquiry_only(opened: Opened, tone: Path) -> None:
+    server = ServerOf2025(answer_bytes=100_000_000)
+    await server.start()
+    try:
+        box = await opened(mcp={"url": server.url})
+        _, message = await refused(box["box"], tone)
+        assert "SSE" in message
+    finally:
+        await opened.aclose()
+        await server.aclose()

@@ -121,10 +121,15 @@ class Pipeline:
             prices=prices_with(settings.prices),
         )
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
-        for role in plan.roles(settings):
-            cast.require(role)
-        if settings.limits.max_cost_usd is not None:
-            _require_prices(cast, toolbox, config)
+        try:
+            toolbox.require_named(config.sources)
+            for role in plan.roles(settings):
+                cast.require(role)
+            if settings.limits.max_cost_usd is not None:
+                _require_prices(cast, toolbox, config)
+        except BaseException:
+            toolbox.close()
+            raise
         context = StageContext(
             settings=settings,
             model_set=config.model_set,
@@ -146,10 +151,10 @@ class Pipeline:
             cast = self._context.cast
             if any(name.endswith(":?") for name in cast.names().values()):
                 await cast.discover()
-                toolbox = ToolBox(
-                    ObserverContext(cast, self._context.model_set, self._context.prompts, self._context.settings)
-                )
-                self._context = replace(self._context, toolbox=toolbox)
+                known = ObserverContext(cast, self._context.model_set, self._context.prompts, self._context.settings)
+                before = self._context.toolbox
+                self._context = replace(self._context, toolbox=await asyncio.to_thread(ToolBox, known))
+                await before.aclose()
             self._prepared = True
 
     @property
@@ -203,7 +208,8 @@ class Pipeline:
                 return self._failure(row, run, meter, unexpected, type_name=type(error).__name__)
 
     async def aclose(self) -> None:
-        """Give back connections, and send what spans are left. Safe to call twice."""
+        """End what observers run in, give back connections, and send what spans are left. Safe to call twice."""
+        await self._context.toolbox.aclose()
         await self._context.cast.aclose()
         if self._traces is not None:
             await self._traces.aclose()

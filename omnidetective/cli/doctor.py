@@ -101,11 +101,23 @@ async def _model_set(config: Config, *, offline: bool) -> bool:
             await cast.discover()
         prompts = PromptLibrary(config.settings.prompts)
         box = ToolBox(ObserverContext(cast, config.model_set, prompts, config.settings))
+        box.close()
     finally:
         await cast.aclose()
     _head("Observers")
     _observers(box)
-    return detective_works and bool(box.observers)
+    return _named_observers_work(box, config) and detective_works and bool(box.observers)
+
+
+def _named_observers_work(box: ToolBox, config: Config) -> bool:
+    from omnidetective.errors import ConfigError
+
+    try:
+        box.require_named(config.sources)
+    except ConfigError as error:
+        click.echo(f"      {error.message}")
+        return False
+    return True
 
 
 async def _probe(cast: Cast, role: str, *, offline: bool) -> Probe:
@@ -131,7 +143,7 @@ def _observers(box: ToolBox) -> None:
         why = box.unavailable.get(row.name)
         kind = f"{row.spec.kind}, {row.origin}" if row.spec else row.origin
         if why is None:
-            _line(_GOOD, row.name, kind)
+            _line(_BAD if row.problem else _GOOD, row.name, row.problem or kind)
         else:
             _line(_UNSURE if why.expected else _BAD, row.name, why.message, why.hint)
 

@@ -27,12 +27,13 @@ def list_(**options: Any) -> None:
     from omnidetective.cli.table import echo_table
 
     box = toolbox(read_config(**options))
+    box.close()
     rows = []
     for row in box.listings:
         kind = row.spec.kind if row.spec else "-"
         modalities = ",".join(row.spec.modalities) if row.spec else "-"
         why = box.unavailable.get(row.name)
-        state = "ready" if why is None else f"{why.message}" + (f": {why.hint}" if why.hint else "")
+        state = (row.problem or "ready") if why is None else why.message + (f": {why.hint}" if why.hint else "")
         rows.append((row.name, kind, modalities, row.origin, state))
     echo_table(rows, header=("NAME", "KIND", "CLIPS", "FROM", "STATE"))
 
@@ -42,10 +43,8 @@ def list_(**options: Any) -> None:
 @config_options
 def show(name: str, **options: Any) -> None:
     """Show one observer: what it can tell, and its settings with their values here."""
-    from omnidetective.observers.registry import read_settings
-
-    config = read_config(**options)
-    box = toolbox(config)
+    box = toolbox(read_config(**options))
+    box.close()
     row = next((row for row in box.listings if row.name == name), None)
     if row is None or row.spec is None:
         raise click.UsageError(f"there is no observer {name!r}" if row is None else f"{name}: {row.problem}")
@@ -55,12 +54,11 @@ def show(name: str, **options: Any) -> None:
     if name in box.unavailable:
         why = box.unavailable[name]
         click.echo(f"Not available: {why.message}" + (f" ({why.hint})" if why.hint else ""))
-    values = read_settings(spec, config.settings.observers.get(name, {}))
     click.echo("Settings:")
-    for field, info in spec.settings.model_fields.items():
-        click.echo(f"  observers.{name}.{field} = {getattr(values, field)!r}")
-        if info.description:
-            click.echo(f"      {' '.join(info.description.split())}")
+    for field in row.fields:
+        click.echo(f"  observers.{name}.{field.name} = {field.value}")
+        if field.description:
+            click.echo(f"      {field.description}")
 
 
 @observers.command()
@@ -89,7 +87,11 @@ def ask(name: str, clip: Path, question: str, span: str | None, as_json: bool, *
         cast = Cast(config.model_set, config.settings.retry)
         try:
             await cast.discover()
-            return await answer_of(toolbox(config, cast))
+            box = toolbox(config, cast)
+            try:
+                return await answer_of(box)
+            finally:
+                await box.aclose()
         finally:
             await cast.aclose()
 

@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,7 +25,6 @@ from omnidetective.embedded.service_wire import (
     REQUESTS,
     Cancel,
     FailedReply,
-    Payload,
     Reply,
     Request,
     SoundReply,
@@ -37,7 +36,6 @@ from omnidetective.embedded.service_wire import (
     TextRequest,
     VoiceReply,
     VoiceRequest,
-    WireError,
     receive,
     send,
 )
@@ -47,6 +45,8 @@ from omnidetective.embedded.text import TextModel
 from omnidetective.embedded.voice import find_voice
 from omnidetective.embedded.weights import find
 from omnidetective.errors import OmnidetectiveError
+from omnidetective.framing import Payload, WireError
+from omnidetective.turns import Turns
 
 _KINDS: Final = ("voice", "speech", "sounds", "text")
 _MOST_THREADS: Final = 4
@@ -108,44 +108,10 @@ class _Job:
             send(self.writer, message, payload)
 
 
-class _Gate:
-    """Lets requests run side by side, or one alone, which goes first."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Condition()
-        self._running = 0
-        self._alone = False
-
-    @contextlib.asynccontextmanager
-    async def beside(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._running += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
-
-    @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """For one task only."""
-        async with self._changed:
-            self._alone = True
-            await self._changed.wait_for(lambda: self._running == 0)
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._alone = False
-                self._changed.notify_all()
-
-
 class _Service:
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._gate = _Gate()
+        self._turns = Turns()
         self._queues: dict[str, asyncio.Queue[_Job]] = {kind: asyncio.Queue() for kind in _KINDS}
         self._suspects: asyncio.Queue[_Job] = asyncio.Queue()
         self._threads = ThreadPoolExecutor(room.slots * len(_KINDS) + 1, thread_name_prefix="model")
@@ -155,8 +121,8 @@ class _Service:
             group.create_task(_die_with(parent))
             for queue in self._queues.values():
                 for slot in range(self._room.slots):
-                    group.create_task(self._work_off(queue, slot, self._gate.beside))
-            group.create_task(self._work_off(self._suspects, 0, self._gate.alone))
+                    group.create_task(self._work_off(queue, slot, self._turns.beside))
+            group.create_task(self._work_off(self._suspects, 0, self._turns.alone))
 
             async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 with contextlib.suppress(BlockingIOError):

@@ -16,7 +16,6 @@ from omnidetective.embedded.service_wire import (
     REPLIES,
     Cancel,
     FailedReply,
-    Payload,
     Reply,
     Request,
     SoundReply,
@@ -28,7 +27,6 @@ from omnidetective.embedded.service_wire import (
     TextRequest,
     VoiceReply,
     VoiceRequest,
-    WireError,
     receive,
     send,
 )
@@ -36,6 +34,7 @@ from omnidetective.embedded.speech import Transcript
 from omnidetective.embedded.text import TextLine
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span
+from omnidetective.framing import Payload, WireError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,6 @@ nothing. Numbers in headers come through exactly, so an answer is the same to th
 from __future__ import annotations
 
 import asyncio
-import struct
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -15,17 +14,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from omnidetective.embedded.speech import Transcript
 from omnidetective.embedded.text import TextLine
 from omnidetective.evidence import Frozen, Span
+from omnidetective.framing import Most, Payload, WireError, read_frame, write_frame
 
 T = TypeVar("T")
-Payload = bytes | memoryview
 
-_LENGTHS: Final = struct.Struct(">IQ")
-_MOST_HEADER_BYTES: Final = 2**24
-_MOST_PAYLOAD_BYTES: Final = 2**30
-
-
-class WireError(Exception):
-    """The other end said something that cannot be understood."""
+_MOST: Final = Most(header=2**24, payload=2**30)
 
 
 class _Request(Frozen):
@@ -126,11 +119,7 @@ def send(
     writer: asyncio.StreamWriter, message: Request | Cancel | Reply | Started, payload: Payload | None = None
 ) -> None:
     """Write a message; the caller waits for the socket to drain where that matters."""
-    header = message.model_dump_json().encode()
-    size = 0 if payload is None else len(payload)
-    writer.write(_LENGTHS.pack(len(header), size) + header)
-    if payload is not None:
-        writer.write(payload)
+    write_frame(writer, message.model_dump_json().encode(), payload)
 
 
 async def receive(reader: asyncio.StreamReader, messages: TypeAdapter[T]) -> tuple[T, bytes] | None:
@@ -139,14 +128,9 @@ async def receive(reader: asyncio.StreamReader, messages: TypeAdapter[T]) -> tup
     Raises:
         WireError: it is none of the messages expected.
     """
-    try:
-        header_bytes, payload_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-        if header_bytes > _MOST_HEADER_BYTES or payload_bytes > _MOST_PAYLOAD_BYTES:
-            raise WireError(f"a message of {header_bytes:,} and {payload_bytes:,} bytes")
-        header = await reader.readexactly(header_bytes)
-        payload = await reader.readexactly(payload_bytes) if payload_bytes else b""
-    except (asyncio.IncompleteReadError, ConnectionError):
+    if (frame := await read_frame(reader, _MOST)) is None:
         return None
+    header, payload = frame
     try:
         return messages.validate_json(header), payload
     except ValidationError as error:

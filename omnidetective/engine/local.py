@@ -20,13 +20,13 @@ from pathlib import Path
 from omnidetective.engine.base import Worker
 from omnidetective.engine.crew import Crew
 from omnidetective.engine.feed import Feed
-from omnidetective.engine.memory import MEASURABLE, memory_mb
 from omnidetective.engine.model_service import ModelService
 from omnidetective.engine.process import WorkerProcess
 from omnidetective.engine.scratch import scratch_folder, sweep
 from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import ConfigError
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.memory import MEASURABLE, memory_mb
 
 _log = logging.getLogger(__name__)
 

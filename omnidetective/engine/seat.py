@@ -16,8 +16,8 @@ from typing import Final, Protocol
 
 from omnidetective.engine.base import Worker, WorkerDiedError
 from omnidetective.engine.feed import Feed
-from omnidetective.engine.memory import memory_mb
 from omnidetective.engine.wire import Finished
+from omnidetective.memory import memory_mb
 from omnidetective.records import InputRow
 
 _FAR_ABOVE: Final = 1.5

@@ -86,6 +86,11 @@ class Clip:
         return self._source.path
 
     @property
+    def source(self) -> Source:
+        """The file with its probe and its limits: all that makes the clip again, in another process too."""
+        return self._source
+
+    @property
     def modality(self) -> Modality:
         return self.facts.modality
 

@@ -11,9 +11,8 @@ from omnidetective.llm.patience import time_limit
 from omnidetective.llm.usage import usage_scope
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, failed_observation, require_stream
+from omnidetective.observers.border import checked
 from omnidetective.records import Observation
-
-_MAX_ANSWER_CHARS = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +21,6 @@ class ObserverTimeoutError(ObserverUnavailableError):
     """The observer did not answer within its time."""
 
     default_reason = "observer_timeout"
-
-
-class BadObservationError(ObserverUnavailableError):
-    """The observer returned something that is no observation."""
-
-    default_reason = "bad_observation"
 
 
 async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, *, timeout_s: float) -> Observation:
@@ -47,7 +40,7 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
         try:
             require_stream(spec, clip)
             async with time_limit(timeout_s):
-                answer = _checked(await observer.observe(clip, question, span))
+                answer = checked(await observer.observe(clip, question, span))
         except TimeoutError:
             late = ObserverTimeoutError(f"{spec.name} did not answer within {timeout_s:g} s")
             answer = failed_observation(spec, question, span, late)
@@ -67,17 +60,3 @@ async def ask(observer: Observer, clip: Clip, question: str, span: Span | None, 
             "usage": usage if usage.calls or usage.failed_attempts or usage.cached_calls else None,
         }
     )
-
-
-def _checked(answer: object) -> Observation:
-    if not isinstance(answer, Observation):
-        raise BadObservationError(f"returned a {type(answer).__name__}, not an Observation")
-    if answer.error is None and not answer.answer.strip():
-        raise BadObservationError("returned an empty answer")
-    if len(answer.answer) > _MAX_ANSWER_CHARS:
-        raise BadObservationError(f"returned {len(answer.answer):,} characters, more than {_MAX_ANSWER_CHARS:,}")
-    # A plugin can build a model around its own checks; what cannot be written as JSON must not reach the record.
-    try:
-        return Observation.model_validate_json(answer.model_dump_json())
-    except ValueError as error:
-        raise BadObservationError(f"returned an observation that is not valid: {error}") from error

@@ -48,6 +48,12 @@ class ObserverSettings(BaseModel):
     """Most questions about one clip; no limit of its own by default."""
     at_once: Annotated[int, Field(ge=1)] | None = None
     """Most questions that it works on at the same time on one machine, for all workers together."""
+    memory_mb: Annotated[int, Field(ge=1)] | None = None
+    """Of an observer from a package: replace its process when it holds more than this, programs that it started
+    included (Linux only). It finishes the questions that it has; at one and a half times as much it is killed. By
+    default three quarters of the machine's memory."""
+    load_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Of an observer from a package: time for its import and its set-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

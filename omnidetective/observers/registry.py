@@ -1,6 +1,7 @@
 """The list of observers, built-in and from installed packages, and the tool box made of those that work here.
 
-A plugin that cannot be imported, or that is no observer, is a row with its reason: it never stops anything else.
+Nothing of a package is imported in this process: see :mod:`omnidetective.observers.host`. A package that cannot be
+imported, or that is no observer, is a row with its reason: it never stops anything else.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ import difflib
 import importlib
 import logging
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
+from omnidetective.observers.fields import SettingField, fields_of
+from omnidetective.observers.host.faults import Fault
+from omnidetective.observers.host.plugins import Hosted, Plugins
+from omnidetective.observers.host.sources import GROUP, SourceRef
 from omnidetective.records import MediaFacts
-
-GROUP = "omnidetective.observers"
+from omnidetective.settings import Settings
 
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
@@ -32,21 +37,27 @@ BUILT_IN: Mapping[str, str] = {
     "sound": "omnidetective.observers.sound:Sound",
 }
 
+_ENTRY_POINT: Final = "omnidetective.observers.host.sources:EntryPointSource"
+_TAKEN: Final = "the name is taken: rename the entry point"
+_BUILT_IN_SOURCES: Final = ("model set ", "workflow ")
+_opened_beside: ContextVar[list[Plugins] | None] = ContextVar("opened_beside", default=None)
+"""What observers that build on a package have opened: closed with the tool box that is being made."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One row of the registry: an observer class, or why it could not be loaded."""
+    """One row of the registry: what an observer is, or why nothing is known of it.
+
+    Attributes:
+        fields: its settings as they are here.
+    """
 
     name: str
     origin: str
-    observer: type[Observer] | None
+    spec: ObserverSpec | None
     problem: str = ""
-
-    @property
-    def spec(self) -> ObserverSpec | None:
-        return None if self.observer is None else self.observer.spec
+    fields: tuple[SettingField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +74,22 @@ class Unavailable:
         return self.reason in ("disabled", "no_model")
 
 
-def listings() -> tuple[Listing, ...]:
-    """All observers that are known, by name: the built-in ones first, then those of installed packages."""
-    rows = [_load_built_in(name, target) for name, target in BUILT_IN.items()]
-    taken = set(BUILT_IN)
+def sources(settings: Settings) -> tuple[SourceRef, ...]:
+    """Where observers come from that are not built in; those that are switched off are left out, and never loaded."""
+    found = (_reference(point) for point in _points().values() if point.name not in BUILT_IN)
+    return tuple(ref for ref in found if settings.observers.get(ref.name, {}).get("enabled") is not False)
+
+
+def _points() -> dict[str, EntryPoint]:
+    """The entry points of installed packages, the first of each name."""
+    points: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, _origin(p))):
-        if point.name in taken:
-            rows.append(Listing(point.name, _origin(point), None, "the name is taken: rename the entry point"))
-            continue
-        taken.add(point.name)
-        rows.append(_load_plugin(point))
-    return tuple(rows)
+        points.setdefault(point.name, point)
+    return points
 
 
-def _load_built_in(name: str, target: str) -> Listing:
-    module, _, attribute = target.partition(":")
-    return Listing(name, "built-in", getattr(importlib.import_module(module), attribute))
-
-
-def _load_plugin(point: EntryPoint) -> Listing:
-    origin = _origin(point)
-    try:
-        loaded = point.load()
-        problem = _not_an_observer(loaded, point.name)
-    except Exception as error:
-        log.debug("plugin %s failed to load", point.name, exc_info=True)
-        return Listing(point.name, origin, None, f"cannot be imported: {type(error).__name__}: {error}")
-    return Listing(point.name, origin, None if problem else loaded, problem)
-
-
-def _not_an_observer(loaded: Any, name: str) -> str:
-    spec = getattr(loaded, "spec", None)
-    if not isinstance(spec, ObserverSpec):
-        return "is no observer: it has no `spec` of type ObserverSpec"
-    if not callable(getattr(loaded, "observe", None)):
-        return "is no observer: it has no method `observe`"
-    if spec.name != name:
-        return f"its spec is named {spec.name!r}, its entry point {name!r}: they must agree"
-    return ""
+def _reference(point: EntryPoint) -> SourceRef:
+    return SourceRef(name=point.name, origin=_origin(point), opener=_ENTRY_POINT, target=point.value)
 
 
 def _origin(point: EntryPoint) -> str:
@@ -111,45 +100,111 @@ class ToolBox:
     """The observers that work here, made once a process, and why the others do not."""
 
     def __init__(self, context: ObserverContext) -> None:
-        """Set up every enabled observer.
+        """Set up every enabled observer. Blocking, while the processes of installed packages start.
 
         Raises:
             ConfigError: settings for an observer that does not exist, or a setting that it does not have.
         """
         self.observers: dict[str, Observer] = {}
         self.unavailable: dict[str, Unavailable] = {}
-        self._listings = listings()
+        self._listings: list[Listing] = []
+        self._plugins = [Plugins(sources(context.settings), context)]
+        token = _opened_beside.set(self._plugins)
+        try:
+            for name, target in BUILT_IN.items():
+                self._add_built_in(name, target, context)
+            for hosted in self._plugins[0].hosted():
+                self._add_hosted(hosted)
+            self._add_unloaded(context.settings)
+            self._check_names(context.settings)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            _opened_beside.reset(token)
+
+    def _add_built_in(self, name: str, target: str, context: ObserverContext) -> None:
+        module, _, attribute = target.partition(":")
+        kind: type[Observer] = getattr(importlib.import_module(module), attribute)
+        settings = read_settings(kind.spec, context.settings.observers.get(name, {}))
+        self._listings.append(Listing(name, "built-in", kind.spec, fields=fields_of(settings)))
+        if not settings.enabled:
+            self.unavailable[name] = _switched_off(name)
+            return
+        try:
+            self.observers[name] = kind(settings, context)
+        except ObserverUnavailableError as error:
+            self.unavailable[name] = Unavailable(error.reason, error.message, error.hint)
+        except Exception as error:
+            log.debug("observer %s cannot be set up", name, exc_info=True)
+            self.unavailable[name] = Unavailable("broken_plugin", f"{type(error).__name__}: {error}")
+
+    def _add_hosted(self, hosted: Hosted) -> None:
+        name, why = hosted.name, hosted.why
+        if any(row.name == name for row in self._listings):
+            self._listings.append(Listing(name, hosted.origin, None, _TAKEN))
+            return
+        problem = why.message if why is not None and hosted.spec is None else ""
+        self._listings.append(Listing(name, hosted.origin, hosted.spec, problem, hosted.fields))
+        if not hosted.enabled:
+            self.unavailable[name] = _switched_off(name)
+        elif why is not None:
+            self.unavailable[name] = Unavailable(why.reason, f"{hosted.origin}: {why.message}", why.hint)
+        elif hosted.observer is not None:
+            self.observers[name] = hosted.observer
+
+    def _add_unloaded(self, settings: Settings) -> None:
+        """Entry points that were not looked at: their name is taken, or they are switched off."""
+        used = {ref.name for ref in sources(settings)}
+        first = _points()
+        for point in entry_points(group=GROUP):
+            if point.name in BUILT_IN or first[point.name] != point:
+                self._listings.append(Listing(point.name, _origin(point), None, _TAKEN))
+            elif point.name not in used:
+                self._listings.append(Listing(point.name, _origin(point), None, "switched off"))
+                self.unavailable[point.name] = _switched_off(point.name)
+
+    def _check_names(self, settings: Settings) -> None:
         known = {row.name for row in self._listings}
-        for name in context.settings.observers:
+        for name in settings.observers:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 raise ConfigError(
                     f"observers.{name}: there is no such observer" + (f"; did you mean {close[0]}?" if close else "")
                 )
-        for row in self._listings:
-            self._set_up(row, context)
 
-    def _set_up(self, row: Listing, context: ObserverContext) -> None:
-        if row.observer is None:
-            self.unavailable[row.name] = Unavailable("broken_plugin", f"{row.origin}: {row.problem}")
-            return
-        settings = read_settings(row.observer.spec, context.settings.observers.get(row.name, {}))
-        if not settings.enabled:
-            self.unavailable[row.name] = Unavailable(
-                "disabled", "switched off", f"--set observers.{row.name}.enabled=true"
-            )
-            return
-        try:
-            self.observers[row.name] = row.observer(settings, context)
-        except ObserverUnavailableError as error:
-            self.unavailable[row.name] = Unavailable(error.reason, error.message, error.hint)
-        except Exception as error:
-            log.debug("observer %s cannot be set up", row.name, exc_info=True)
-            self.unavailable[row.name] = Unavailable("broken_plugin", f"{type(error).__name__}: {error}")
+    def require_named(self, sources: Mapping[str, str]) -> None:
+        """Refuse to begin without an observer that the user has set up and that cannot work.
+
+        Args:
+            sources: where each setting comes from, as the configuration knows it.
+
+        Raises:
+            ConfigError: with the reason, and the hint that mends it.
+        """
+        given = (key.split(".") for key, source in sources.items() if not source.startswith(_BUILT_IN_SOURCES))
+        named = {key[1] for key in given if key[0] == "observers" and len(key) > 2 and key[2] != "enabled"}
+        for name in sorted(named):
+            why = self.unavailable.get(name)
+            if why is not None and not why.expected:
+                raise ConfigError(
+                    f"observers.{name} is set, and {name} cannot work here: {why.message}",
+                    hint=why.hint or f"--set observers.{name}.enabled=false does without it",
+                )
+
+    async def aclose(self) -> None:
+        """End what was started for it. Safe to call twice."""
+        for plugins in self._plugins:
+            await plugins.aclose()
+
+    def close(self) -> None:
+        """As :meth:`aclose`, where nothing was asked. Blocking, for moments."""
+        for plugins in self._plugins:
+            plugins.close()
 
     @property
     def listings(self) -> tuple[Listing, ...]:
-        return self._listings
+        return tuple(self._listings)
 
     def offered(self, clip: Clip) -> tuple[Observer, ...]:
         """The observers that can say something about this clip."""
@@ -171,19 +226,26 @@ class ToolBox:
         return fits
 
 
+def _switched_off(name: str) -> Unavailable:
+    return Unavailable("disabled", "switched off", f"--set observers.{name}.enabled=true")
+
+
 def plugin(name: str, context: ObserverContext) -> Observer:
     """See :meth:`ObserverContext.plugin`."""
-    found = next((point for point in entry_points(group=GROUP) if point.name == name), None)
-    if found is None:
+    if (point := _points().get(name)) is None:
         raise ObserverUnavailableError(
             f"no package that brings the observer {name} is installed",
             reason="not_installed",
             hint=f"pip install omnidetective-{name}",
         )
-    row = _load_plugin(found)
-    if row.observer is None:
-        raise ObserverUnavailableError(f"{row.origin}: {row.problem}", reason="broken_plugin")
-    return row.observer(read_settings(row.observer.spec, context.settings.observers.get(name, {})), context)
+    opening = Plugins((_reference(point),), context)
+    if (beside := _opened_beside.get()) is not None:
+        beside.append(opening)
+    (found,) = opening.hosted()
+    if found.observer is None:
+        why = found.why or Fault(type="ObserverUnavailableError", message="cannot work here", reason="unavailable")
+        raise ObserverUnavailableError(f"{found.origin}: {why.message}", reason=why.reason, hint=why.hint)
+    return found.observer
 
 
 def fits(spec: ObserverSpec, facts: MediaFacts) -> bool:

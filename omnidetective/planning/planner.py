@@ -47,6 +47,7 @@ async def plan_run(
         if not missing_keys(config, os.environ):
             await cast.discover()
         ground = Ground.of(config, cast)
+        ground.toolbox.close()
         probed = await probe(found.sample, config.settings.media, base_dir=base_dir)
         plan = await asyncio.to_thread(plan_of, config, ground, found, probed)
         roles = plan.calls_by_role or tuple(role for role in config.model_set.roles if ground.asks(role))

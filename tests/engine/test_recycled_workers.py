@@ -10,7 +10,7 @@ import pytest
 from engine import fakes
 from engine.harness import Folder
 
-from omnidetective.engine.memory import memory_mb
+from omnidetective.memory import memory_mb
 from omnidetective.errors import ConfigError
 
 

@@ -24,6 +24,7 @@ from omnidetective.observers.fields import SettingField, fields_of
 from omnidetective.observers.host.faults import Fault
 from omnidetective.observers.host.plugins import Hosted, Plugins
 from omnidetective.observers.host.sources import GROUP, SourceRef
+from omnidetective.observers.mcp.settings import is_mcp, source_of
 from omnidetective.records import MediaFacts
 from omnidetective.settings import Settings
 
@@ -76,7 +77,10 @@ class Unavailable:
 
 def sources(settings: Settings) -> tuple[SourceRef, ...]:
     """Where observers come from that are not built in; those that are switched off are left out, and never loaded."""
-    found = (_reference(point) for point in _points().values() if point.name not in BUILT_IN)
+    points = _points()
+    found = [_reference(point) for point in points.values() if point.name not in BUILT_IN]
+    taken = {*BUILT_IN, *points}
+    found += [source_of(name) for name, given in settings.observers.items() if is_mcp(given) and name not in taken]
     return tuple(ref for ref in found if settings.observers.get(ref.name, {}).get("enabled") is not False)
 
 
@@ -163,11 +167,15 @@ class ToolBox:
             elif point.name not in used:
                 self._listings.append(Listing(point.name, _origin(point), None, "switched off"))
                 self.unavailable[point.name] = _switched_off(point.name)
+        for name, given in settings.observers.items():
+            if is_mcp(given) and name not in {*used, *first, *BUILT_IN}:
+                self._listings.append(Listing(name, source_of(name).origin, None, "switched off"))
+                self.unavailable[name] = _switched_off(name)
 
     def _check_names(self, settings: Settings) -> None:
         known = {row.name for row in self._listings}
-        for name in settings.observers:
-            if name not in known:
+        for name, given in settings.observers.items():
+            if name not in known and not is_mcp(given):  # A server's tools may all be named NAME_TOOL.
                 close = difflib.get_close_matches(name, known, n=1)
                 raise ConfigError(
                     f"observers.{name}: there is no such observer" + (f"; did you mean {close[0]}?" if close else "")

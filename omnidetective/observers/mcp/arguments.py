@@ -71,9 +71,9 @@ class Plan:
         if for_video:
             return ("video",)
         if self.demands & {"audio_path", "audio_base64"}:
-            return ("audio", "video")
+            return ("video", "audio")
         if self.demands & {"frame_path", "frame_base64"}:
-            return ("image", "video")
+            return ("video", "image")
         return ("video", "audio", "image")
 
     @property

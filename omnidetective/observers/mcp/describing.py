@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 _MAX_QUOTED_CHARS = 500
 
 
-def tool_spec(name: str, tool: Tool, plan: Plan, settings: McpSettings, mask: Mask) -> ObserverSpec:
-    """The spec of an observer. A server's text is quoted: it describes, and instructs nobody."""
+def tool_spec(name: str, tool: Tool, plan: Plan | None, settings: McpSettings, mask: Mask) -> ObserverSpec:
+    """The spec of an observer. A server's text is quoted: it describes, and instructs nobody.
+
+    Args:
+        plan: how it is called; ``None`` where it cannot be.
+    """
     said = mask(one_line(tool.description or tool.title or "", _MAX_QUOTED_CHARS))
     for mark in "«»":
         said = said.replace(mark, '"')
@@ -25,20 +29,24 @@ def tool_spec(name: str, tool: Tool, plan: Plan, settings: McpSettings, mask: Ma
         f"A tool of an MCP server, {one_line(tool.name, 80)}, which says of itself: «{said}»."
         if said
         else f"A tool of an MCP server, {one_line(tool.name, 80)}, which does not say what it does.",
-        "Ask in plain words." if "question" in plan.uses else "It takes no question: it always does the same.",
-        _about_spans(plan),
+        *(_how_to_ask(plan) if plan is not None else ()),
         "Its answers are claims." if settings.kind == "witness" else "",
     ]
     return ObserverSpec(
         name=name,
         kind=settings.kind,
-        modalities=settings.modalities or plan.modalities,
-        needs=plan.stream,
+        modalities=settings.modalities or (Plan(()) if plan is None else plan).modalities,
+        needs="any" if plan is None else plan.stream,
         description=" ".join(sentence for sentence in sentences if sentence),
         attributes=settings.attributes,
         settings=McpSettings,
         cost="one call of an MCP server",
     )
+
+
+def _how_to_ask(plan: Plan) -> tuple[str, str]:
+    asking = "Ask in plain words." if "question" in plan.uses else "It takes no question: it always does the same."
+    return asking, _about_spans(plan)
 
 
 def _about_spans(plan: Plan) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from omnidetective.errors import ConfigError
 from omnidetective.observers.base import ObserverSettings
+from omnidetective.observers.host.sources import SourceRef
 from omnidetective.observers.mcp.placeholders import check_template
 from omnidetective.records import Attribute, Kind, Modality
 from omnidetective.settings import Section
 
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -96,12 +99,19 @@ def is_mcp(values: Mapping[str, Any]) -> bool:
     return "mcp" in values
 
 
+def source_of(name: str) -> SourceRef:
+    """The server that ``observers.NAME.mcp`` names, as a source of observers."""
+    return SourceRef(name=name, origin="mcp", opener="omnidetective.observers.mcp.source:McpSource", target=name)
+
+
 def read_mcp_settings(name: str, values: Mapping[str, Any]) -> McpSettings:
     """The settings of the server NAME.
 
     Raises:
-        ConfigError: an unknown key (naming the nearest), or a bad value.
+        ConfigError: an unknown key (naming the nearest), a bad value, or a name that is none for an observer.
     """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"observers.{name}: the name of an observer is lower_snake_case, of at most 40 characters")
     try:
         return McpSettings.model_validate(dict(values))
     except ValidationError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.observers.base import Observer, ObserverContext
-from omnidetective.observers.host.sources import SourceRef
+from omnidetective.observers.host.sources import SourceRef, Unready
 from omnidetective.observers.mcp.masking import Mask, one_line
 from omnidetective.observers.mcp.settings import McpServer, McpSettings, read_mcp_settings
 
@@ -27,8 +26,6 @@ _MAX_MESSAGE_BYTES: Final = 16 << 20
 _SHARE_TO_START: Final = 0.8
 """Of the time to load: so it is told here what is wrong, and not by whoever waits for this process to be ready."""
 
-log = logging.getLogger(__name__)
-
 
 class McpSource:
     """The tools of the server that ``observers.NAME.mcp`` names.
@@ -41,7 +38,9 @@ class McpSource:
         self._servers: dict[tuple[str, float], Server] = {}
 
     async def open(self, values: Mapping[str, Any], context: ObserverContext) -> tuple[Observer, ...]:
-        """Connect, and make an observer of each tool that is chosen and can be called.
+        """Connect, and make an observer of each tool that is chosen.
+
+        A tool that cannot be called is one that is not ready where a glob chose it, and an error where it was named.
 
         Raises:
             ConfigError: the settings are wrong.
@@ -90,7 +89,6 @@ class McpSource:
         chosen = chosen_tools(tools, settings.tools)
         self._check_choice(tools, chosen, settings)
         observers: list[Observer] = []
-        useless: list[tuple[str, ObserverUnavailableError]] = []
         for name, tool in zip(observer_names(self._name, chosen).values(), chosen, strict=True):
             try:
                 plan = plan_call(
@@ -101,15 +99,16 @@ class McpSource:
                     shares_files=settings.mcp.command is not None,
                 )
             except ObserverUnavailableError as error:
-                useless.append((one_line(tool.name, 80), error))
+                why = ObserverUnavailableError(
+                    f"the tool {one_line(tool.name, 80)} cannot be called: {error.message}",
+                    reason=error.reason,
+                    hint=error.hint,
+                )
+                if len(chosen) == 1 or tool.name in settings.tools or tool.name in settings.arguments:
+                    raise why from None
+                observers.append(Unready(tool_spec(name, tool, None, settings, mask), why))
                 continue
             observers.append(tool_observer(tool_spec(name, tool, plan, settings, mask), tool, plan, server, mask))
-        for name, fault in useless:
-            if not observers or name in settings.tools or name in settings.arguments:
-                raise ObserverUnavailableError(
-                    f"the tool {name} cannot be called: {fault.message}", reason=fault.reason, hint=fault.hint
-                )
-            log.warning("observers.%s: the tool %s is left out: %s", self._name, name, fault)
         return tuple(observers)
 
     def _check_choice(self, tools: tuple[Tool, ...], chosen: tuple[Tool, ...], settings: McpSettings) -> None:

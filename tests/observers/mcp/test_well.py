@@ -15,6 +15,7 @@ from servers.mcp_of_2025 import ServerOf2025
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import OtherEvidence, Span
 from omnidetective.media.intake import open_clip
+from omnidetective.observers.host.sources import Unready
 from omnidetective.observers.registry import fits
 from omnidetective.records import MediaFacts
 from omnidetective.rows import parse_row
@@ -42,15 +43,16 @@ async def test_a_tool_is_asked_about_a_file_and_the_server_serves_all_clips(
     assert sorted(re.findall(r"call (\d)", text)[0] for text in texts) == ["1", "2", "3"]
 
 
-async def test_all_tools_that_can_be_called_are_offered_by_stable_names(
-    opened: Opened, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_tools_are_offered_by_stable_names_and_those_that_cannot_be_called_say_why(opened: Opened) -> None:
     box = await opened("ears", mcp=WELL)
     assert list(box) == [
-        f"ears_{tool}" for tool in ("by_address", "echo_span", "file_size", "hears", "secret", "sees", "whole_seconds")
+        f"ears_{tool}"
+        for tool in ("by_address", "echo_span", "file_size", "hears", "secret", "sees", "translate", "whole_seconds")
     ]
-    assert "the tool translate is left out" in caplog.text
-    assert "delete" not in caplog.text
+    [unready] = [observer for observer in box.values() if isinstance(observer, Unready)]
+    assert unready.spec.name == "ears_translate"
+    assert unready.why.reason == "unfilled_parameter"
+    assert unready.why.hint == "--set 'observers.ears.arguments={translate: {language: VALUE}}'"
     assert (await opened("ears", mcp=WELL, tools=["delete", "hears"])).keys() == {"ears_delete", "ears_hears"}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _SHORTEST_SECRET = 4
+_SHORTEST_PART = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,13 @@ class Mask:
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Mask:
-        """Shorter values than four characters are no secrets, and would be hidden in the midst of words."""
-        longest_first = sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True)
-        return cls(tuple(longest_first))
+        """The values, and the long words of each: of ``Bearer KEY`` a server may repeat the key alone.
+
+        Values of less than four characters are no secrets, and would be hidden in the midst of words.
+        """
+        whole = {value for value in values if len(value) >= _SHORTEST_SECRET}
+        words = {word for value in whole for word in value.split() if len(word) >= _SHORTEST_PART}
+        return cls(tuple(sorted(whole | words, key=len, reverse=True)))
 
     def __call__(self, text: str) -> str:
         for secret in self.secrets:

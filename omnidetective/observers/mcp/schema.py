@@ -39,11 +39,10 @@ def parameters_of(schema: Mapping[str, Any]) -> tuple[Parameter, ...]:
     Raises:
         ObserverUnavailableError: ``bad_schema``: it is no JSON schema of an object.
     """
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
     try:
-        Draft202012Validator.check_schema(dict(schema))
+        _validator_of(schema).check_schema(dict(schema))
     except SchemaError as error:
         raise ObserverUnavailableError(
             f"its input schema is no JSON schema: {error.message[:200]}", reason="bad_schema"
@@ -72,13 +71,12 @@ def check_arguments(schema: Mapping[str, Any], arguments: Mapping[str, JsonValue
     Raises:
         ObserverUnavailableError: ``bad_arguments``.
     """
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
     # An own registry, which is empty: by default a $ref to an address would be fetched from there.
-    validator = Draft202012Validator(dict(schema), registry=Registry())
+    validator = _validator_of(schema)(dict(schema), registry=Registry())
     try:
         error = best_match(validator.iter_errors(dict(arguments)))
     except Unresolvable as unresolvable:
@@ -90,6 +88,14 @@ def check_arguments(schema: Mapping[str, Any], arguments: Mapping[str, JsonValue
         raise ObserverUnavailableError(
             f"{where} does not fit the tool's input schema: {error.message[:200]}", reason="bad_arguments"
         )
+
+
+def _validator_of(schema: Mapping[str, Any]) -> Any:
+    """The validator of the draft that the schema names; of 2020-12, as the protocol has it, where it names none."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    return validator_for(dict(schema), default=Draft202012Validator)
 
 
 def _types(part: Any, root: Mapping[str, Any], depth: int) -> frozenset[str]:
@@ -105,8 +111,9 @@ def _types(part: Any, root: Mapping[str, Any], depth: int) -> frozenset[str]:
         found = [_types(choice, root, depth + 1) for choice in choices]
         return frozenset().union(*found) if all(found) else frozenset()
     reference = part.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/$defs/"):
-        return _types(root.get("$defs", {}).get(reference.removeprefix("#/$defs/")), root, depth + 1)
+    for place in ("$defs", "definitions"):
+        if isinstance(reference, str) and reference.startswith(f"#/{place}/"):
+            return _types(root.get(place, {}).get(reference.removeprefix(f"#/{place}/")), root, depth + 1)
     return frozenset()
 
 

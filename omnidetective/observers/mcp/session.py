@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import anyio
 from mcp import Client, MCPError
 from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, PARSE_ERROR, CallToolResult, Tool
 
@@ -29,6 +30,7 @@ _MAX_PAGES = 50
 _MAX_TOOLS = 500
 _MAX_MESSAGE_CHARS = 300
 _CLOSE_S = 15.0
+_MOST_GIVEN_UP = 3
 _STILL_THERE_S = 10.0
 _REASONS: Final = {TOO_LARGE: "too_large", PARSE_ERROR: "bad_result"}
 
@@ -44,12 +46,17 @@ class _Session:
     task: asyncio.Task[None] | None = None
     in_flight: int = 0
     lost: bool = False
-    doubtful: bool = False
-    """A question was given up: perhaps it is the server that hangs."""
+    given_up: int = 0
+    """Questions that were given up since the last answer: perhaps it is the server that hangs."""
 
     @property
     def over(self) -> bool:
         return self.lost or self.lifeline.ended.is_set() or self.task is None or self.task.done()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether to look if the server is still there. Where others wait for it, it may be at work for them."""
+        return self.given_up > 0 and (self.in_flight == 0 or self.given_up >= _MOST_GIVEN_UP)
 
 
 class _NoSuchSessionError(ObserverUnavailableError):
@@ -141,7 +148,7 @@ class Server:
             if self._closed:
                 raise ObserverUnavailableError("the MCP server has been closed", reason="server_unavailable")
             session = self._session
-            if session is not None and not session.over and session.doubtful and session.in_flight == 0:
+            if session is not None and not session.over and session.doubtful:
                 session.lost = not await self._answers(session)
             if session is not None and session.over:
                 self._session = None
@@ -157,7 +164,7 @@ class Server:
         except (MCPError, TimeoutError, ValueError, RuntimeError):
             log.debug("the MCP server %s does not answer any more", self._name)
             return False
-        session.doubtful = False
+        session.given_up = 0
         return True
 
     async def _start(self) -> _Session:
@@ -214,7 +221,12 @@ class Server:
             if not asking.done():
                 session.lost = True
                 raise self._died(session)
-            return asking.result()
+            answer = asking.result()
+            session.given_up = 0
+            return answer
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            session.lost = True
+            raise self._died(session) from None
         except MCPError as error:
             session.lost = session.lost or error.code in (CONNECTION_CLOSED, INVALID_REQUEST)
             if error.code == CONNECTION_CLOSED:
@@ -227,7 +239,7 @@ class Server:
         finally:
             session.in_flight -= 1
             if not asking.done():
-                session.doubtful = True
+                session.given_up += 1
                 asking.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await asking

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -48,10 +48,14 @@ class McpSource:
                 ``unknown_tool``, ``unknown_parameter``, ``unfilled_parameter``, or what ``Server.tools`` raises.
         """
         settings = read_mcp_settings(self._name, values)
-        if importlib.util.find_spec("mcp") is None:
+        try:
+            importlib.import_module("omnidetective.observers.mcp.session")
+        except ImportError as error:
             raise ObserverUnavailableError(
-                "the package mcp is not installed", reason="not_installed", hint="pip install 'omnidetective[mcp]'"
-            )
+                f"the package mcp cannot be used: {error}",
+                reason="not_installed",
+                hint="pip install 'omnidetective[mcp]'",
+            ) from error
         passed = _variables(settings.mcp)
         mask = Mask.of(passed.values())
         server = self._server(settings, passed, mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -113,17 +114,17 @@ def alive(pid: int) -> bool:
 class HttpServer:
     """A server on the loopback that can be started anew on the same port."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, script: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/mcp"
-        self._kind = kind
+        self._command = [sys.executable, str(script), kind, str(self.port)]
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        command = [sys.executable, str(SERVERS / "mcp_tools.py"), self._kind, str(self.port)]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        env = os.environ | {"LAMP_PORT": str(self.port)}  # As the server of the guide is told.
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
         await until(self._listens)
 
     def stop(self) -> None:
@@ -139,11 +140,11 @@ class HttpServer:
 
 
 @pytest.fixture
-def http() -> Iterator[Callable[[str], HttpServer]]:
+def http() -> Iterator[Callable[..., HttpServer]]:
     made: list[HttpServer] = []
 
-    def server(kind: str) -> HttpServer:
-        made.append(HttpServer(kind))
+    def server(kind: str, script: Path = SERVERS / "mcp_tools.py") -> HttpServer:
+        made.append(HttpServer(kind, script))
         return made[-1]
 
     yield server

@@ -58,6 +58,32 @@ async def test_a_server_that_dies_in_a_call_is_started_anew(opened: Opened, tone
     assert "process" in await answered(box["box_was_cancelled"], tone)
 
 
+async def test_a_death_costs_the_questions_that_the_server_had_and_no_more(opened: Opened, tone: Path) -> None:
+    box = await opened(mcp=ODD)
+    await answered(box["box_reports"], tone)
+    tools = ["reports", "dies", "hangs"] * 5
+    all_of_them = await asyncio.gather(*(asked(box[f"box_{tool}"], tone, timeout_s=10) for tool in tools))
+    for tool, one in zip(tools, all_of_them, strict=True):
+        if one.error is None:
+            assert (tool, one.answer) == ("reports", "done")
+        else:
+            assert one.error.reason in ("server_died", "server_unavailable", "observer_timeout"), one.error
+    assert await answered(box["box_reports"], tone) == "done"
+
+
+async def test_a_server_that_hangs_is_started_anew_while_others_wait_for_it(opened: Opened, tone: Path) -> None:
+    box = await opened(mcp=ODD, load_timeout_s=40)
+    before = await answered(box["box_was_cancelled"], tone)
+    waiting = asyncio.create_task(asked(box["box_blocks"], tone))
+    for _ in range(3):
+        assert (await refused(box["box_blocks"], tone, timeout_s=1))[0] == "observer_timeout"
+    after = await answered(box["box_was_cancelled"], tone)
+    assert before.split("process")[1] != after.split("process")[1]
+    ended = await waiting
+    assert ended.error is not None
+    assert ended.error.reason == "server_died"
+
+
 async def test_an_answer_of_100_mb_costs_its_inquiry_only(opened: Opened, tone: Path) -> None:
     box = await opened(mcp=ODD)
     before = await answered(box["box_was_cancelled"], tone)
@@ -161,7 +187,7 @@ async def test_garbage_on_standard_output_is_passed_over(opened: Opened, tone: P
     assert (await refused(nonsense["box"], tone))[0] == "bad_result"
 
 
-async def test_over_http_too(opened: Opened, tone: Path, http: Callable[[str], HttpServer]) -> None:
+async def test_over_http_too(opened: Opened, tone: Path, http: Callable[..., HttpServer]) -> None:
     server = http("odd")
     await server.start()
     box = await opened(mcp={"url": server.url})

@@ -65,19 +65,10 @@ def test_what_the_command_line_says_is_read() -> None:
 async def test_a_missing_package_is_told_with_the_command_that_installs_it(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in [name for name in sys.modules if name == "mcp" or name.startswith("mcp.")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setattr(sys, "meta_path", [_Without(), *sys.meta_path])
-    monkeypatch.setattr(sys, "path", [])
-    monkeypatch.setattr(sys, "path_importer_cache", {})
+    for module in ("session", "stdio", "http"):
+        monkeypatch.delitem(sys.modules, f"omnidetective.observers.mcp.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "mcp", None)  # What Python takes for a module that is not there.
     with pytest.raises(ObserverUnavailableError) as missing:
         await opened(mcp=stdio("mcp_tools.py", "well"))
     assert missing.value.reason == "not_installed"
     assert missing.value.hint == "pip install 'omnidetective[mcp]'"
-
-
-class _Without:
-    """A finder by which the package mcp is not there."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        return None

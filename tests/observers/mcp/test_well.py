@@ -153,7 +153,7 @@ async def test_variables_are_passed_by_name_only_and_never_come_back(
 
 
 async def test_over_http(
-    opened: Opened, video: Path, http: Callable[[str], HttpServer], monkeypatch: pytest.MonkeyPatch
+    opened: Opened, video: Path, http: Callable[..., HttpServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = http("well")
     await server.start()

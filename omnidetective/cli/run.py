@@ -15,6 +15,7 @@ from omnidetective.cli.options import config_options, read_config
 if TYPE_CHECKING:
     from omnidetective.config import Config
     from omnidetective.engine.tally import BudgetSummary, RunSummary
+    from omnidetective.observers.registry import ToolBox
 
 _FILE = click.Path(path_type=Path)
 
@@ -125,6 +126,7 @@ def run(
     """
     import asyncio
 
+    from omnidetective.cli.observers import toolbox
     from omnidetective.engine.logs import logging_to
     from omnidetective.engine.progress import progress_for
     from omnidetective.engine.run import run_batch
@@ -159,11 +161,14 @@ def run(
         )
         show(plan)
         sys.exit(0 if plan.would_start else 2)
-    if not quiet:
-        _say_what_is_missing(config)
-        _say_what_keys_could_do(config)
+    box = toolbox(config)  # The processes of its observers serve the run.
     progress = progress_for(sys.stderr, quiet=quiet)
     try:
+        if config.settings.ray.address is None:  # Nodes of a cluster have packages and weights of their own.
+            box.require_named(config.sources)
+        if not quiet:
+            _say_what_is_missing(box)
+            _say_what_keys_could_do(config)
         with logging_to(progress.write, quiet=quiet, log_file=log_file):
             summary = asyncio.run(
                 run_batch(
@@ -182,15 +187,14 @@ def run(
             )
     finally:
         progress.close()
+        box.close()
     _report(summary, context, quiet=quiet)
     sys.exit(summary.exit_status)
 
 
-def _say_what_is_missing(config: Config) -> None:
+def _say_what_is_missing(box: ToolBox) -> None:
     """An observer that could work here and does not makes poorer captions: better known before a night than after."""
-    from omnidetective.cli.observers import toolbox
-
-    for name, why in toolbox(config).unavailable.items():
+    for name, why in box.unavailable.items():
         if not why.expected:
             hint = f": {why.hint}" if why.hint else ""
             click.echo(f"note: without {name}, as {why.message}{hint}", err=True)

@@ -3,7 +3,7 @@
 Each worker does ``concurrency`` clips at once on its own event loop; the parent hands out a clip only when a worker has
 room for it, so what is in flight is bounded by ``num_workers * concurrency``. A worker that dies, or is killed because
 it no longer answers or holds too much memory, is replaced; what becomes of its clips is the matter of
-:mod:`~omnidetective.engine.seat`. The embedded models run in a process that all workers share.
+:mod:`~omnidetective.engine.seat`. The embedded models run in a process that all workers share, and so do the observers of each package.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from omnidetective.engine.scratch import scratch_folder, sweep
 from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import ConfigError
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.observers.host.processes import give_back, share
+from omnidetective.observers.registry import sources
 from omnidetective.memory import MEASURABLE, memory_mb
 
 _log = logging.getLogger(__name__)
@@ -91,7 +93,7 @@ class LocalEngine(Crew):
 
     @contextlib.asynccontextmanager
     async def _shared(self) -> AsyncIterator[None]:
-        """What all workers of the run have in common: a folder for temporary files, and the model service."""
+        """What all workers of the run have in common: temporary files, the model service, the hosts of observers."""
         await asyncio.to_thread(sweep)
         async with contextlib.AsyncExitStack() as stack:
             folder = stack.enter_context(scratch_folder())
@@ -101,7 +103,9 @@ class LocalEngine(Crew):
             elif self.setup.config.settings.workers.share_models:
                 service = await stack.enter_async_context(ModelService(folder))
                 setup = replace(setup, model_service=service.address)
-            self.setup = setup
+            refs = sources(setup.config.settings)
+            stack.push_async_callback(asyncio.to_thread, give_back, refs)
+            self.setup = replace(setup, observer_hosts=await asyncio.to_thread(share, refs))
             yield
 
     async def _check_size(self, worker: WorkerProcess) -> None:

@@ -43,7 +43,8 @@ class WorkerSetup:
     """All that a worker is told when it starts.
 
     ``scratch`` is where it puts temporary files; by default in the system's folder. ``model_service`` is the address of
-    the process that runs the embedded models; without one it runs them itself.
+    the process that runs the embedded models; without one it runs them itself. ``observer_hosts`` is the folder of the
+    processes that run the observers of packages; without one it starts them itself.
     """
 
     config: Config
@@ -54,6 +55,7 @@ class WorkerSetup:
     parent_pid: int
     scratch: Path | None = None
     model_service: Path | None = None
+    observer_hosts: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

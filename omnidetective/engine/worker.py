@@ -35,6 +35,10 @@ def worker_main(sock: socket.socket, setup: WorkerSetup) -> None:
         from omnidetective.embedded.models import use_model_service
 
         use_model_service(setup.model_service)
+    if setup.observer_hosts is not None:
+        from omnidetective.observers.host.processes import use_hosts
+
+        use_hosts(setup.observer_hosts)
     asyncio.run(_serve(sock, setup))
 
 

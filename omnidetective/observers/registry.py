@@ -41,6 +41,7 @@ BUILT_IN: Mapping[str, str] = {
 _ENTRY_POINT: Final = "omnidetective.observers.host.sources:EntryPointSource"
 _TAKEN: Final = "the name is taken: rename the entry point"
 _BUILT_IN_SOURCES: Final = ("model set ", "workflow ")
+_LIMITS: Final = frozenset(ObserverSettings.model_fields)
 _opened_beside: ContextVar[list[Plugins] | None] = ContextVar("opened_beside", default=None)
 """What observers that build on a package have opened: closed with the tool box that is being made."""
 log = logging.getLogger(__name__)
@@ -184,6 +185,8 @@ class ToolBox:
     def require_named(self, sources: Mapping[str, str]) -> None:
         """Refuse to begin without an observer that the user has set up and that cannot work.
 
+        Limits, which every observer has, say how much of it is wanted at most, not that it is wanted.
+
         Args:
             sources: where each setting comes from, as the configuration knows it.
 
@@ -191,7 +194,7 @@ class ToolBox:
             ConfigError: with the reason, and the hint that mends it.
         """
         given = (key.split(".") for key, source in sources.items() if not source.startswith(_BUILT_IN_SOURCES))
-        named = {key[1] for key in given if key[0] == "observers" and len(key) > 2 and key[2] != "enabled"}
+        named = {key[1] for key in given if key[0] == "observers" and len(key) > 2 and key[2] not in _LIMITS}
         for name in sorted(named):
             why = self.unavailable.get(name)
             if why is not None and not why.expected:

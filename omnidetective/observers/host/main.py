@@ -62,6 +62,7 @@ class _Worker:
         self.opening: Opening | None = None
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self.inquiries: dict[int, Inquiry] = {}
+        self.unwanted: set[int] = set()
 
     def say(self, message: FromHost, payload: Payload | None = None) -> None:
         if not self._writer.is_closing():
@@ -161,7 +162,8 @@ class Host:
         self._working.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
-            worker.tasks.pop(question.id, None)
+            del worker.tasks[question.id]
+            worker.unwanted.discard(question.id)
             self._done(task)
 
         task.add_done_callback(done)
@@ -173,6 +175,7 @@ class Host:
 
     def _cancel(self, worker: _Worker, number: int) -> None:
         if (task := worker.tasks.get(number)) is not None:
+            worker.unwanted.add(number)
             task.cancel()
             self._keep(asyncio.create_task(self._see_it_stop(task)))
 
@@ -201,7 +204,7 @@ class Host:
                 worker.say(Started(id=question.id))
                 said = await self._ask(worker, question)
         except asyncio.CancelledError:
-            return  # By the worker, which does not wait; or by the observer's own doing, which it is told below.
+            return  # Nobody waits for it.
         self._tell("answered")
         worker.say(said)
 
@@ -220,8 +223,10 @@ class Host:
                 answer = await observer.observe(clip, question.question, question.span)
             return Answered(id=question.id, observation=checked(answer))
         except asyncio.CancelledError:
-            if me.cancelling():
+            if question.id in worker.unwanted:
                 raise
+            while me.cancelling():
+                me.uncancel()
             return Failed(id=question.id, fault=Fault.of(BadObservationError("cancelled itself", reason="cancelled")))
         except (Exception, SystemExit) as error:
             log.warning("%s failed on %s", question.observer, question.clip.id, exc_info=True)

@@ -92,4 +92,5 @@ def test_a_batch_asks_tools_and_a_server_that_dies_costs_its_inquiries_only(tmp_
         assert f"{size} bytes in .png" in told["scales"]["answer"]
         assert told["frail"]["error"]["reason"] == "server_died"
         pids |= set(re.findall(r"process (\d+)", told["scales"]["answer"]))
+    assert len(pids) == 1
     assert not any(alive(int(pid)) for pid in pids)

@@ -74,6 +74,7 @@ def well() -> MCPServer:
 def odd() -> MCPServer:
     """Tools that do what no tool should."""
     server = MCPServer("odd")
+    began: list[str] = []
     cancelled: list[str] = []
 
     @server.tool()
@@ -82,6 +83,7 @@ def odd() -> MCPServer:
 
     @server.tool()
     async def hangs(question: str) -> str:
+        began.append(question)
         try:
             await anyio.sleep_forever()
         except anyio.get_cancelled_exc_class():
@@ -90,11 +92,12 @@ def odd() -> MCPServer:
         return ""
 
     @server.tool()
-    def was_cancelled(question: str) -> str:
-        return f"cancelled: {cancelled}, process {os.getpid()}"
+    def tells(question: str) -> str:
+        return f"began: {began}, cancelled: {cancelled}, process {os.getpid()}"
 
     @server.tool()
     async def blocks(question: str) -> str:
+        Path(question).touch()
         time.sleep(3600)  # The whole server hangs with it.
         return ""
 

@@ -84,7 +84,7 @@ class Server:
         self._mask = mask
         self._start_s = start_s
         self._session: _Session | None = None
-        self._lock = asyncio.Lock()
+        self._opening: asyncio.Task[_Session] | None = None
         self._closed = False
         self._longer = f"give it longer with --set observers.{name}.load_timeout_s=…"
 
@@ -138,24 +138,45 @@ class Server:
     async def close(self) -> None:
         """End the session, and the server where it was started here, with everything that it started."""
         self._closed = True
-        async with self._lock:
-            if self._session is not None:
-                await _end(self._session)
-                self._session = None
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        if self._session is not None:
+            await _end(self._session)
+            self._session = None
 
     async def _live(self) -> _Session:
-        async with self._lock:
-            if self._closed:
-                raise ObserverUnavailableError("the MCP server has been closed", reason="server_unavailable")
+        if self._opening is None and not self._closed:
             session = self._session
-            if session is not None and not session.over and session.doubtful:
-                session.lost = not await self._answers(session)
-            if session is not None and session.over:
-                self._session = None
-                await _end(session)
-            if self._session is None:
-                self._session = await self._start()
-            return self._session
+            if session is not None and not session.over and not session.doubtful:
+                return session
+            # A task of its own: it goes on where whoever asked first does not wait long enough.
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        try:
+            if self._opening is not None:
+                return await asyncio.shield(self._opening)
+        except asyncio.CancelledError:
+            asking = asyncio.current_task()
+            if not self._closed or (asking is not None and asking.cancelling()):
+                raise
+        raise ObserverUnavailableError("the MCP server has been closed", reason="server_unavailable")
+
+    async def _open(self) -> _Session:
+        session = self._session
+        if session is not None and not session.over and session.doubtful:
+            session.lost = not await self._answers(session)
+        if session is not None and session.over:
+            self._session = None
+            await _end(session)
+        if self._session is None:
+            self._session = await self._start()
+        return self._session
+
+    def _opened(self, task: asyncio.Task[_Session]) -> None:
+        self._opening = None
+        if not task.cancelled():
+            task.exception()  # Looked at, so that nobody complains where nobody waited for it.
 
     async def _answers(self, session: _Session) -> bool:
         """Whether a server that let a question go unanswered is still there."""

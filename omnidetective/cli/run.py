@@ -161,6 +161,7 @@ def run(
         )
         show(plan)
         sys.exit(0 if plan.would_start else 2)
+    config = config.with_cache_beside(output_path)
     box = toolbox(config)  # The processes of its observers serve the run.
     progress = progress_for(sys.stderr, quiet=quiet)
     try:
@@ -172,7 +173,7 @@ def run(
         with logging_to(progress.write, quiet=quiet, log_file=log_file):
             summary = asyncio.run(
                 run_batch(
-                    config.with_cache_beside(output_path),
+                    config,
                     input_path,
                     output_path,
                     shard=part,

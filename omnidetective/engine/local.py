@@ -3,7 +3,8 @@
 Each worker does ``concurrency`` clips at once on its own event loop; the parent hands out a clip only when a worker has
 room for it, so what is in flight is bounded by ``num_workers * concurrency``. A worker that dies, or is killed because
 it no longer answers or holds too much memory, is replaced; what becomes of its clips is the matter of
-:mod:`~omnidetective.engine.seat`. The embedded models run in a process that all workers share, and so do the observers of each package.
+:mod:`~omnidetective.engine.seat`. The embedded models run in a process that all workers
+share, and so do the observers of each package.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from omnidetective.engine.scratch import scratch_folder, sweep
 from omnidetective.engine.wire import Finished, Spending, WorkerSetup
 from omnidetective.errors import ConfigError
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.memory import MEASURABLE, memory_mb
 from omnidetective.observers.host.processes import give_back, share
 from omnidetective.observers.registry import sources
-from omnidetective.memory import MEASURABLE, memory_mb
 
 _log = logging.getLogger(__name__)
 

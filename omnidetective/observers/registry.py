@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -21,12 +21,13 @@ from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
 from omnidetective.observers.fields import SettingField, fields_of
-from omnidetective.observers.host.faults import Fault
-from omnidetective.observers.host.plugins import Hosted, Plugins
 from omnidetective.observers.host.sources import GROUP, SourceRef
 from omnidetective.observers.mcp.settings import is_mcp, source_of
 from omnidetective.records import MediaFacts
 from omnidetective.settings import Settings
+
+if TYPE_CHECKING:
+    from omnidetective.observers.host.plugins import Hosted, Plugins
 
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
@@ -113,13 +114,19 @@ class ToolBox:
         self.observers: dict[str, Observer] = {}
         self.unavailable: dict[str, Unavailable] = {}
         self._listings: list[Listing] = []
-        self._plugins = [Plugins(sources(context.settings), context)]
+        self._plugins: list[Plugins] = []
+        if refs := sources(context.settings):
+            from omnidetective.observers.host.plugins import Plugins  # Only where there is something to host.
+
+            self._plugins.append(Plugins(refs, context))
+        begun = tuple(self._plugins)
         token = _opened_beside.set(self._plugins)
         try:
             for name, target in BUILT_IN.items():
                 self._add_built_in(name, target, context)
-            for hosted in self._plugins[0].hosted():
-                self._add_hosted(hosted)
+            for plugins in begun:
+                for hosted in plugins.hosted():
+                    self._add_hosted(hosted)
             self._add_unloaded(context.settings)
             self._check_names(context.settings)
         except BaseException:
@@ -249,13 +256,17 @@ def plugin(name: str, context: ObserverContext) -> Observer:
             reason="not_installed",
             hint=f"pip install omnidetective-{name}",
         )
+    from omnidetective.observers.host.plugins import Plugins
+
     opening = Plugins((_reference(point),), context)
     if (beside := _opened_beside.get()) is not None:
         beside.append(opening)
     (found,) = opening.hosted()
     if found.observer is None:
-        why = found.why or Fault(type="ObserverUnavailableError", message="cannot work here", reason="unavailable")
-        raise ObserverUnavailableError(f"{found.origin}: {why.message}", reason=why.reason, hint=why.hint)
+        assert found.why is not None, "there is an observer, or a reason"
+        raise ObserverUnavailableError(
+            f"{found.origin}: {found.why.message}", reason=found.why.reason, hint=found.why.hint
+        )
     return found.observer
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-
 from observers.misbehaving import ASKED, LOADED, package
+from PIL import Image
 
 _QUICK = (
     "--set", "observers.ocr.enabled=false",

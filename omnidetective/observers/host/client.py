@@ -270,8 +270,12 @@ class _Link:
             if isinstance(error, BudgetReachedError):
                 waiting.refused = error
             answer = answer.model_copy(update={"fault": Fault.of(error)})
-        if not self.lost:
+        if self.lost:
+            return
+        try:
             send(self._writer, answer)
+        except ValueError as error:  # A model can say what is no Unicode.
+            send(self._writer, CallAnswer(id=wanted.id, call=wanted.call, fault=Fault.of(error)))
 
     def _cancel(self, number: int) -> None:
         if self.lost:

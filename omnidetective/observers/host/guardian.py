@@ -96,15 +96,20 @@ class Guardian:
         self.selector.register(self.listener, selectors.EVENT_READ, self._begin)
         self.selector.register(self.control, selectors.EVENT_READ, self._hear_question)
         self.selector.register(self.owner, selectors.EVENT_READ, self._hear_owner)
-        while not self.ended:
-            for key, _ in self.selector.select(_LOOK_S):
-                if self.ended:
-                    break
-                with suppress(KeyError):  # What came before it in this round may have ended what it belongs to.
-                    self.selector.get_key(key.fileobj)
-                    key.data()
-            self._look()
-        self._end()
+        try:
+            while not self.ended:
+                for key, _ in self.selector.select(_LOOK_S):
+                    if not self.ended and self._is_heard(key):
+                        key.data()
+                self._look()
+        finally:
+            self._end()
+
+    def _is_heard(self, key: selectors.SelectorKey) -> bool:
+        """Whether what came before in this round has not ended what this one belongs to."""
+        with suppress(KeyError, ValueError):
+            return self.selector.get_key(key.fileobj) == key
+        return False
 
     def _begin(self) -> None:
         """Somebody has connected: start a host, which accepts the connection."""

@@ -235,10 +235,11 @@ def give_back(refs: Iterable[SourceRef]) -> None:
 
 
 def share(refs: Iterable[SourceRef]) -> Path | None:
-    """Have hosts for workers to use; ``None`` where there is no source.
-
-    Raises:
-        ObserverUnavailableError: they cannot be started.
-    """
-    folders = {_hosts.take(ref).host.parent for ref in refs}
-    return next(iter(folders), None)
+    """Have hosts for workers to use; ``None`` where there are none. What cannot be started is left to the workers."""
+    folder = None
+    for ref in refs:
+        try:
+            folder = _hosts.take(ref).host.parent
+        except ObserverUnavailableError as error:
+            log.warning("%s: %s", ref.name, error.message)
+    return folder

@@ -64,13 +64,14 @@ class _NoSuchSessionError(ObserverUnavailableError):
 
 
 class _AsDebug(logging.Handler):
-    """What the package logs is told by the errors that it raises: it is for the debug log, traceback and all."""
+    """What the package warns of is told by the errors that it raises, so it is for the debug log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log.debug("%s: %s", record.name, record.getMessage(), exc_info=record.exc_info)
+        log.debug("%s: %s", record.name, one_line(record.getMessage(), _MAX_MESSAGE_CHARS))
 
 
-for _logger in (logging.getLogger("mcp"), logging.getLogger("client")):  # The names that the package uses.
+for _logger in (logging.getLogger("mcp"), logging.getLogger("client"), logging.getLogger("httpx2")):
+    _logger.setLevel(logging.WARNING)  # Below that whole messages are logged, with the media in them.
     _logger.addHandler(_AsDebug())
     _logger.propagate = False
 
@@ -182,7 +183,7 @@ class Server:
         """Whether a server that let a question go unanswered is still there."""
         try:
             await asyncio.wait_for(session.ready.result().list_tools(), min(_STILL_THERE_S, self._start_s))
-        except (MCPError, TimeoutError, ValueError, RuntimeError):
+        except (MCPError, TimeoutError, ValueError, RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             log.debug("the MCP server %s does not answer any more", self._name)
             return False
         session.given_up = 0
@@ -217,7 +218,7 @@ class Server:
                 await _first_of(session.stop, session.lifeline.ended)
         except Exception as error:
             cause = _innermost(error)
-            log.debug("the session with the MCP server %s ended", self._name, exc_info=cause)
+            log.debug("the session with the MCP server %s ended: %s", self._name, self._said(cause))
             if not session.ready.done():
                 # Its standard error comes by another pipe than the end of the connection.
                 await asyncio.sleep(0.1)
@@ -277,7 +278,7 @@ class Server:
             retryable=True,
         )
 
-    def _said(self, error: Exception) -> str:
+    def _said(self, error: BaseException) -> str:
         return self._mask(one_line(str(error), _MAX_MESSAGE_CHARS)) or type(error).__name__
 
 

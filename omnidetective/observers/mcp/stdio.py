@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import re
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -31,6 +30,7 @@ TOO_LARGE: Final = -32_099
 
 _CHUNK_BYTES = 1 << 16
 _END_BYTES = 256
+_SHOWN_BYTES = 1000
 _LEAVE_S = 2.0
 _POLL_S = 0.02
 
@@ -46,14 +46,16 @@ _TAIL_ID: Final = re.compile(_ID + rb'\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*
 Messages = MemoryObjectReceiveStream[SessionMessage | Exception]
 Streams = tuple[Messages, MemoryObjectSendStream[SessionMessage]]
 
-log = logging.getLogger(__name__)
-
 
 class Lines:
-    """Cuts what a server writes into messages, and holds no more than ``max_bytes`` of it."""
+    """Cuts what a server writes into messages, and holds no more than ``max_bytes`` of it.
 
-    def __init__(self, max_bytes: int) -> None:
+    ``heard`` is told of lines that are no messages.
+    """
+
+    def __init__(self, max_bytes: int, heard: Callable[[str], None]) -> None:
         self._max_bytes = max_bytes
+        self._heard = heard
         self._line = bytearray()
         self._dropped = 0
         self._head = b""
@@ -89,7 +91,7 @@ class Lines:
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValueError:
-            log.debug("an MCP server wrote a line that is no message: %r", line[:200])
+            self._heard(line[:_SHOWN_BYTES].decode("utf-8", "replace"))
             return _instead_of(line[:_END_BYTES], line[-_END_BYTES:], PARSE_ERROR, "its answer is no MCP message")
 
 
@@ -154,7 +156,7 @@ async def _read(
     process: Process, to: MemoryObjectSendStream[SessionMessage | Exception], lifeline: Lifeline, max_bytes: int
 ) -> None:
     assert process.stdout is not None
-    lines, wanted = Lines(max_bytes), True
+    lines, wanted = Lines(max_bytes, lifeline.heard), True
     with to:
         while chunk := await process.stdout.read(_CHUNK_BYTES):
             try:

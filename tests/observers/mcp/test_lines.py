@@ -16,9 +16,12 @@ MAX_BYTES = 2000
 SMALL = [{"jsonrpc": "2.0", "id": n, "result": {"text": "ü" * n}} for n in range(5)]
 
 
-def read(data: bytes, cuts: list[int]) -> list[object]:
+def read(data: bytes, cuts: list[int], heard: list[str] | None = None) -> list[object]:
     """The messages of some bytes that arrive in pieces."""
-    lines, edges = Lines(MAX_BYTES), sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
+    lines, edges = (
+        Lines(MAX_BYTES, heard.append if heard is not None else [].append),
+        sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)}),
+    )
     pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
     return [message.message for piece in pieces for message in lines.feed(piece)]
 
@@ -58,6 +61,8 @@ def test_a_message_that_is_too_large_fails_the_request_that_it_answers(message: 
 
 
 def test_an_answer_that_is_no_message_fails_its_request() -> None:
-    [error] = read(written({"result": ["no", "object"], "jsonrpc": "2.0", "id": 4}), [])
+    heard: list[str] = []
+    [error] = read(b"Loading\n" + written({"result": ["no", "object"], "jsonrpc": "2.0", "id": 4}), [], heard)
+    assert heard[0] == "Loading"
     assert isinstance(error, JSONRPCError)
     assert error.id == 4

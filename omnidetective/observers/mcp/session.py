@@ -17,6 +17,7 @@ from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, PARSE_ERROR, CallToolR
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.observers.mcp.lifeline import Lifeline
 from omnidetective.observers.mcp.masking import Mask, one_line
+from omnidetective.observers.mcp.package_log import quieten_package
 from omnidetective.observers.mcp.stdio import TOO_LARGE
 
 if TYPE_CHECKING:
@@ -63,17 +64,7 @@ class _NoSuchSessionError(ObserverUnavailableError):
     """The request was refused before it was looked at, as by a server that does not know the session."""
 
 
-class _AsDebug(logging.Handler):
-    """What the package warns of is told by the errors that it raises, so it is for the debug log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log.debug("%s: %s", record.name, one_line(record.getMessage(), _MAX_MESSAGE_CHARS))
-
-
-for _logger in (logging.getLogger("mcp"), logging.getLogger("client"), logging.getLogger("httpx2")):
-    _logger.setLevel(logging.WARNING)  # Below that whole messages are logged, with the media in them.
-    _logger.addHandler(_AsDebug())
-    _logger.propagate = False
+quieten_package()
 
 
 class Server:
@@ -216,7 +207,7 @@ class Server:
             ) as client:
                 session.ready.set_result(client)
                 await _first_of(session.stop, session.lifeline.ended)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is why there is no session
             cause = _innermost(error)
             log.debug("the session with the MCP server %s ended: %s", self._name, self._said(cause))
             if not session.ready.done():

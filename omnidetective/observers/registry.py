@@ -23,6 +23,7 @@ from omnidetective.observers.base import Observer, ObserverContext, ObserverSett
 from omnidetective.observers.fields import SettingField, fields_of
 from omnidetective.observers.guard import QUOTA, guarded, refusal
 from omnidetective.observers.host.sources import GROUP, SourceRef
+from omnidetective.observers.mcp.settings import is_mcp, source_of
 from omnidetective.records import MediaFacts
 from omnidetective.settings import Settings
 
@@ -84,7 +85,10 @@ def sources(settings: Settings) -> tuple[SourceRef, ...]:
 
 
 def _wanted(points: Sequence[EntryPoint], settings: Settings) -> tuple[SourceRef, ...]:
-    found = (_reference(point) for name, point in _first(points).items() if name not in BUILT_IN)
+    first = _first(points)
+    found = [_reference(point) for name, point in first.items() if name not in BUILT_IN]
+    taken = {*BUILT_IN, *first}
+    found += [source_of(name) for name, given in settings.observers.items() if is_mcp(given) and name not in taken]
     return tuple(ref for ref in found if settings.observers.get(ref.name, {}).get("enabled") is not False)
 
 
@@ -173,7 +177,7 @@ class ToolBox:
             self.observers[name] = guarded(hosted.observer, hosted.observer.spec.settings(), context)
 
     def _add_unloaded(self, points: Sequence[EntryPoint], used: Collection[str]) -> None:
-        """Entry points that were not looked at: their name is taken, or they are switched off."""
+        """Packages and servers that were not looked at: their name is taken, or they are switched off."""
         first = _first(points)
         for point in points:
             if point.name in BUILT_IN or first[point.name] != point:
@@ -181,11 +185,15 @@ class ToolBox:
             elif point.name not in used:
                 self._listings.append(Listing(point.name, _origin(point), None, "switched off"))
                 self.unavailable[point.name] = _switched_off(point.name)
+        for name, given in self._given.items():
+            if is_mcp(given) and name not in {*used, *first, *BUILT_IN}:
+                self._listings.append(Listing(name, source_of(name).origin, None, "switched off"))
+                self.unavailable[name] = _switched_off(name)
 
     def _check_names(self, settings: Settings) -> None:
         known = {row.name for row in self._listings}
-        for name in settings.observers:
-            if name not in known:
+        for name, given in settings.observers.items():
+            if name not in known and not is_mcp(given):  # A server's tools may all be named NAME_TOOL.
                 close = difflib.get_close_matches(name, known, n=1)
                 raise ConfigError(
                     f"observers.{name}: there is no such observer" + (f"; did you mean {close[0]}?" if close else "")

@@ -16,6 +16,7 @@ from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import span_of, time_to_answer_s, times
 from omnidetective.observers.served_asr import ServedRecogniser
+from omnidetective.observers.whisperx_asr import whisperx_recogniser
 from omnidetective.records import Observation
 
 _PIECE_S = 600.0
@@ -28,8 +29,9 @@ _UNHEARD_S = 0.5
 class AsrSettings(ObserverSettings):
     """Settings of `asr`."""
 
-    engine: Literal["auto", "embedded", "openai"] = "auto"
-    """Who listens: the embedded recogniser, or the model of the role `asr`; `auto` is that model where there is one."""
+    engine: Literal["auto", "embedded", "openai", "whisperx"] = "auto"
+    """Who listens: the embedded recogniser, the model of the role `asr`, or the package `omnidetective-whisperx` (set
+    up by `observers.whisperx.*`); `auto` is that model where there is one."""
     model: str = "whisper-base"
     """Weights of the embedded recogniser: see `omnidetective weights list`."""
     language: str | None = None
@@ -79,7 +81,11 @@ class Asr:
         served = played is not None and played.provider != "embedded"
         self._models = embedded_models(num_workers=context.settings.num_workers)
         self._recogniser: Recogniser
-        if settings.engine == "openai" or (settings.engine == "auto" and served):
+        if settings.engine == "whisperx":
+            require_packages(*PACKAGES)
+            self._recogniser = whisperx_recogniser(context, language=settings.language, longest_piece_s=_PIECE_S)
+            self._gated = True
+        elif settings.engine == "openai" or (settings.engine == "auto" and served):
             self._recogniser = ServedRecogniser(context.cast.transcriber("asr"), language=settings.language)
             self._gated = all(importlib.util.find_spec(name) is not None for name in PACKAGES)
         else:
@@ -116,6 +122,7 @@ class Asr:
             language=_main_language(segments),
             gated=self._gated,
             dropped=dropped,
+            heard_to_s=None if heard_to_s >= wanted.end_s - 0.01 else round(heard_to_s, 2),
         )
         answer = _describe(evidence, wanted, heard_to_s=heard_to_s, gated=self._gated)
         return observation(self.spec, question, span, answer=answer, data=evidence, model=self._recogniser.name)
@@ -180,7 +187,8 @@ def _describe(evidence: SpeechEvidence, span: Span, *, heard_to_s: float, gated:
         for segment in evidence.segments:
             unsure = f" (score {segment.score:.2f})" if segment.score is not None and segment.score < 0.7 else ""
             other = f" [{segment.language}]" if segment.language not in (None, evidence.language) else ""
-            lines.append(f"- {segment.start_s:.2f}–{segment.end_s:.2f} s{other}: “{segment.text}”{unsure}")
+            who = f" {segment.speaker}" if segment.speaker else ""
+            lines.append(f"- {segment.start_s:.2f}–{segment.end_s:.2f} s{who}{other}: “{segment.text}”{unsure}")
     elif evidence.voiced:
         lines.append(f"No words could be made out in {where}, but a voice is active at {times(evidence.voiced)}.")
     elif gated:

@@ -1,7 +1,7 @@
 """Tiny models in the real forms on disk, made here because no hub can be reached.
 
-``random_whisper`` is untrained and guesses. ``speaking_whisper`` is untrained too, save that its layers hand their input
-on and its position embeddings spell a text: whatever it hears, it says that, so that words go the whole real way.
+``random_whisper`` is untrained and guesses. ``speaking_whisper`` is untrained too, save that its layers hand their
+input on and its position embeddings spell a text: whatever it hears, it says that, so that words go the whole real way.
 """
 
 from __future__ import annotations
@@ -11,11 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-LANGUAGES = tuple(
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml cy "
-    "sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am yi lo "
-    "uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su".split()
-)
 _TEXT_TOKENS = 50257
 _VOCABULARY = 51865
 _WIDTH = 64
@@ -59,12 +54,20 @@ def _whisper() -> Any:
     )  # fmt: skip
     model = WhisperForConditionalGeneration(config)
     tokenizer = _tokenizer()
+    languages = {f"<|{code}|>": tokenizer.token_to_id(f"<|{code}|>") for code in _languages()}
     model.generation_config = GenerationConfig(
         suppress_tokens=[], begin_suppress_tokens=[220, tokenizer.token_to_id("<|endoftext|>")],
-        lang_to_id={f"<|{code}|>": tokenizer.token_to_id(f"<|{code}|>") for code in LANGUAGES},
+        lang_to_id=languages,
         alignment_heads=[[0, 0]], decoder_start_token_id=tokenizer.token_to_id("<|startoftranscript|>"),
     )  # fmt: skip
     return model
+
+
+def _languages() -> list[str]:
+    """Those of Whisper before its third large model, which has one more."""
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    return [code for code in _LANGUAGE_CODES if code != "yue"]
 
 
 def _tokenizer() -> Any:
@@ -77,7 +80,7 @@ def _tokenizer() -> Any:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["endoftext", "startoftranscript", *LANGUAGES]
+    special = ["endoftext", "startoftranscript", *_languages()]
     special += ["translate", "transcribe", "startoflm", "startofprev", "nocaptions", "notimestamps"]
     tokenizer.add_special_tokens([AddedToken(f"<|{name}|>", special=True) for name in special])
     tokenizer.add_tokens([f"<|{n * 0.02:.2f}|>" for n in range(1501)])
@@ -164,6 +167,7 @@ def random_diarization(folder: Path) -> Path:
         "    embedding: $model/embedding\n"
         "    plda: $model/plda\n"
         "    clustering: AgglomerativeClustering\n"
+        "    segmentation_step: 0.5\n"
         "params:\n"
         "  segmentation: {min_duration_off: 0.0}\n"
         "  clustering: {method: centroid, min_cluster_size: 1, threshold: 0.5}\n"

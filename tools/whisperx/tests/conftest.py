@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import checkpoints
 import pytest
+from omnidetective_whisperx import WhisperX
 
 from omnidetective.config import load_config
 from omnidetective.embedded.weights import WeightStore
@@ -23,8 +23,8 @@ from omnidetective.observers.base import ObserverContext
 from omnidetective.observers.registry import read_settings
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import Observation
+from omnidetective.resources import cache_root
 from omnidetective.rows import parse_row
-from omnidetective_whisperx import WhisperX
 
 SAMPLES = Path(__file__).resolve().parents[3] / "data"
 SAID = "Good morning Mr. Dashwood. It is raining in Norland."
@@ -43,8 +43,8 @@ def whisperx(*, overrides: tuple[str, ...] = (), **settings: Any) -> WhisperX:
 
 
 @contextlib.asynccontextmanager
-async def opened(name: str) -> Any:
-    """A sample clip."""
+async def opened(name: str | Path) -> AsyncIterator[Clip]:
+    """A sample clip, by its name, or any file."""
     path = SAMPLES / name
     async with open_clip(parse_row({"path": str(path)}), context().settings.media, base_dir=path.parent) as clip:
         yield clip
@@ -56,8 +56,8 @@ async def put(observer: WhisperX, clip: Clip, span: tuple[float, float] | None =
     return await ask(observer, clip, "What is said?", wanted, timeout_s=300)
 
 
-async def heard(observer: WhisperX, name: str, span: tuple[float, float] | None = None) -> Observation:
-    """The answer about a sample clip; there has to be one."""
+async def heard(observer: WhisperX, name: str | Path, span: tuple[float, float] | None = None) -> Observation:
+    """The answer about a clip; there has to be one."""
     async with opened(name) as clip:
         answer = await put(observer, clip, span)
     assert answer.error is None, answer.error
@@ -69,38 +69,31 @@ def speech(answer: Observation) -> SpeechEvidence:
     return answer.data
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache of the hub in place of the machine's own; nothing is fetched. Before anything imports the hub."""
+    home = tmp_path_factory.mktemp("home")
+    changed = {
+        "HF_HOME": home / "hf", "HF_HUB_CACHE": home / "hf" / "hub", "HF_HUB_OFFLINE": "1",
+        "TORCH_HOME": home / "torch", "NLTK_DATA": checkpoints.sentence_data(home / "nltk"), "HOME": home,
+        "OMNIDETECTIVE_CACHE": cache_root(), "PYANNOTE_METRICS_ENABLED": "false",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("HF_TOKEN", raising=False)
+        for name, value in changed.items():
+            patch.setenv(name, str(value))
+        yield home / "hf" / "hub"
+
+
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tiny models: ``random``, ``speaking``, ``aligner``, ``diarization``; and NLTK's data."""
+def models(hub: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny models: ``random``, ``speaking``, ``aligner``, ``diarization``."""
     folder = tmp_path_factory.mktemp("models")
     checkpoints.random_whisper(folder / "random")
     checkpoints.speaking_whisper(folder / "speaking", SAID)
     checkpoints.random_aligner(folder / "aligner")
     checkpoints.random_diarization(folder / "diarization")
-    checkpoints.sentence_data(folder / "nltk_data")
     return folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_hub(models: Path) -> Iterator[None]:
-    """Nothing of the machine's own is found, and nothing is fetched: only what the tests have made is here."""
-    empty = models / "empty"
-    changed = {
-        "HF_HOME": str(empty), "HF_HUB_CACHE": str(empty / "hub"), "HF_HUB_OFFLINE": "1", "TORCH_HOME": str(empty),
-        "NLTK_DATA": str(models / "nltk_data"), "HOME": str(empty),
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMNIDETECTIVE_CACHE", os.environ.get("OMNIDETECTIVE_CACHE") or str(_cache()))
-        patch.delenv("HF_TOKEN", raising=False)
-        for name, value in changed.items():
-            patch.setenv(name, value)
-        yield
-
-
-def _cache() -> Path:
-    from omnidetective.resources import cache_root
-
-    return cache_root()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from observers.conftest import SAMPLES
 
 Asked = Callable[..., subprocess.CompletedProcess[str]]
 
-PLUGIN = '''
+PLUGIN = """
 from typing import Literal
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment, Word
@@ -45,7 +45,7 @@ class WhisperX:
         evidence = SpeechEvidence(segments=(said,), gated=True, dropped=2, heard_to_s=heard_to_s)
         return observation(self.spec, question, span, answer="heard", data=evidence,
                            model=f"whisperx:{self.settings.model}")
-'''
+"""
 
 
 @pytest.fixture

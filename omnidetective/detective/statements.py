@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from omnidetective.case import Case
-from omnidetective.detective.language_names import language_name
 from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, SpeechEvidence, TextCard, TextEvidence
+from omnidetective.language_names import language_name
 
 SURE = 0.7
 """Score from which a finding is stated rather than hedged."""

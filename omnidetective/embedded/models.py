@@ -43,7 +43,7 @@ class EmbeddedModels(Protocol):
     Samples are mono, 16 kHz, -1…1; ``offset_s`` is the time of the first one.
     """
 
-    async def voice(self, samples: NDArray[np.float32], *, offset_s: float) -> tuple[Span, ...]:
+    async def voice(self, samples: NDArray[np.float32], *, offset_s: float, lenient: bool = False) -> tuple[Span, ...]:
         """See :func:`~omnidetective.embedded.voice.find_voice`."""
         ...
 
@@ -79,8 +79,8 @@ class OwnModels:
     def __init__(self, *, threads: int) -> None:
         self._threads = threads
 
-    async def voice(self, samples: NDArray[np.float32], *, offset_s: float) -> tuple[Span, ...]:
-        return await infer(functools.partial(find_voice, samples, offset_s=offset_s))
+    async def voice(self, samples: NDArray[np.float32], *, offset_s: float, lenient: bool = False) -> tuple[Span, ...]:
+        return await infer(functools.partial(find_voice, samples, offset_s=offset_s, lenient=lenient))
 
     async def transcribe(
         self,

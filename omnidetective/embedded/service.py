@@ -220,7 +220,8 @@ def _infer(job: _Job, slot: int, room: Room) -> tuple[Reply, bytes | None]:
     request, payload = job.request, job.payload
     match request:
         case VoiceRequest():
-            spans = find_voice(np.frombuffer(payload, np.float32), offset_s=request.offset_s)
+            samples = np.frombuffer(payload, np.float32)
+            spans = find_voice(samples, offset_s=request.offset_s, lenient=request.lenient)
             return VoiceReply(id=request.id, spans=spans), None
         case SpeechRequest():
             until = float("inf") if request.seconds_left is None else time.monotonic() + request.seconds_left

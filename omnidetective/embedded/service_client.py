@@ -81,8 +81,8 @@ class ServedModels:
         self._turns = {kind: asyncio.Semaphore(_AT_ONCE) for kind in ("voice", "speech", "sounds", "text")}
         self._ids = itertools.count()
 
-    async def voice(self, samples: NDArray[np.float32], *, offset_s: float) -> tuple[Span, ...]:
-        request = VoiceRequest(id=next(self._ids), offset_s=offset_s)
+    async def voice(self, samples: NDArray[np.float32], *, offset_s: float, lenient: bool = False) -> tuple[Span, ...]:
+        request = VoiceRequest(id=next(self._ids), offset_s=offset_s, lenient=lenient)
         reply, _ = await self._ask(request, _bytes_of(samples), VoiceReply)
         return reply.spans
 

@@ -40,6 +40,7 @@ class VoiceRequest(_Request):
 
     kind: Literal["voice"] = "voice"
     offset_s: float
+    lenient: bool = False
 
 
 class SpeechRequest(_Request):

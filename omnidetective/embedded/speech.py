@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnidetective.embedded.inference import load_once
 from omnidetective.embedded.voice import RATE_HZ
-from omnidetective.evidence import Span, SpeechSegment
+from omnidetective.evidence import Span, SpeechSegment, Word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -255,7 +255,27 @@ def _segment(words: Sequence[_Word], *, language: str | None) -> SpeechSegment |
         return None
     start_s = round(words[0].start_s, 2)
     end_s = round(max(words[-1].end_s, words[0].start_s + 0.02), 2)
-    return SpeechSegment(start_s=start_s, end_s=end_s, text=text, language=language, score=round(score, 3))
+    return SpeechSegment(
+        start_s=start_s,
+        end_s=end_s,
+        text=text,
+        language=language,
+        score=round(score, 3),
+        words=tuple(_told(words)),
+    )
+
+
+def _told(tokens: Sequence[_Word]) -> Iterator[Word]:
+    """The words as they are told: a mark of its own, which is no word, belongs to the word before it."""
+    told: list[_Word] = []
+    for token in tokens:
+        if told and not any(c.isalnum() for c in token.text):
+            told[-1] = replace(told[-1], text=told[-1].text + token.text.strip(), end_s=token.end_s)
+        else:
+            told.append(token)
+    for word in told:
+        times = round(word.start_s, 2), round(word.end_s, 2)
+        yield Word(start_s=times[0], end_s=times[1], text=word.text.strip(), score=round(word.score, 3))
 
 
 def _cut(samples: NDArray[np.float32], start_s: float, end_s: float) -> NDArray[np.float32]:

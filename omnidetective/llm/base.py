@@ -49,6 +49,11 @@ class Capabilities(Frozen):
     """The length limit is called ``max_completion_tokens`` (OpenAI's reasoning models)."""
     chat_transcription: bool = False
     """A recogniser that is asked by a chat call holding the sound alone (qwen3-asr-flash)."""
+    native_transcription: Literal["inline", "task"] | None = None
+    """How DashScope's own recognisers are asked: with the sound in the call (fun-asr-flash), or by a task about sound
+    that lies in its temporary store (fun-asr, -filetrans)."""
+    speakers: bool = False
+    """A recogniser that tells speakers apart."""
     text_prompt: bool = True
     """Takes a text prompt at all (qwen3-omni-30b-a3b-captioner does not)."""
     context_tokens: int | None = Field(default=None, ge=1)

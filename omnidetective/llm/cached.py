@@ -25,7 +25,7 @@ from omnidetective.llm.usage import count_cached_call
 from omnidetective.llm.wrapped import WrappedChat
 
 if TYPE_CHECKING:
-    from omnidetective.llm.transcribe import Transcriber
+    from omnidetective.llm.transcribe import Hearing, Transcriber
 
 
 _PLAIN = tuple(sorted(ChatRequest.model_fields.keys() - {"messages", "tools", "output"}))
@@ -69,6 +69,10 @@ class CachedChat(WrappedChat):
         return _hash({"model": self.name, **self._place, "asked": asked})
 
 
+_READ_AS = 2
+"""What is kept of a transcript is what was read from it: 2 has words, speakers, and the codes of languages."""
+
+
 class CachedTranscriber:
     """A recogniser that listens to the same sound once."""
 
@@ -81,6 +85,10 @@ class CachedTranscriber:
     def name(self) -> str:
         return self._inner.name
 
+    @property
+    def hearing(self) -> Hearing:
+        return self._inner.hearing
+
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """See :class:`~omnidetective.llm.transcribe.Transcriber`."""
 
@@ -88,7 +96,7 @@ class CachedTranscriber:
             speech = await self._inner.transcribe(audio, language=language)
             return speech, speech.model_dump_json()
 
-        key = _hash({"model": self.name, **self._place, "audio": _part(audio), "language": language})
+        key = _hash({"model": self.name, **self._place, "audio": _part(audio), "language": language, "read": _READ_AS})
         speech, kept = await self._cache.answer(key, self.name, ask, read=SpeechEvidence.model_validate_json)
         if kept:
             count_cached_call(self.name)

@@ -246,12 +246,15 @@ class Cast:
 
         name = self._name_of(spec)
         capabilities = built_in_capabilities().of(name, spec.capabilities)
-        if capabilities.chat_transcription or spec.provider != "openai":
+        native = spec.provider == "dashscope" and capabilities.native_transcription is not None
+        if capabilities.chat_transcription or not (native or spec.provider == "openai"):
             return ChatTranscriber(self.chat(role))
         endpoint = resolve_endpoint(spec, self._environ)
         if resolve_model(spec, self._environ) is None:
             raise ConfigError(f"the model that plays {role} needs its name", hint="set `model` in the model set")
-        return EndpointTranscriber(
+        from omnidetective.llm.dashscope_asr import DashScopeTranscriber
+
+        return (DashScopeTranscriber if native else EndpointTranscriber)(
             self._client(endpoint),
             name=name,
             capabilities=capabilities,

@@ -66,7 +66,8 @@ def resolve_endpoint(spec: ModelSpec, environ: Mapping[str, str]) -> Endpoint:
     given = _from_env(environ, spec.base_url_env) or spec.base_url
     dialect = spec.dialect or _dialect_of(given)
     if spec.provider == "dashscope":
-        dialect, base_url = "dashscope", given or DASHSCOPE_NATIVE_ADDRESS
+        # One variable moves all that is DashScope to another region: it may hold the address of the other interface.
+        dialect, base_url = "dashscope", _native(given) if given else DASHSCOPE_NATIVE_ADDRESS
     else:
         base_url = given or OWN_ADDRESS.get(dialect, "")
     _check_address(base_url, spec)
@@ -101,6 +102,10 @@ def _check_address(base_url: str, spec: ModelSpec) -> None:
         raise ObserverUnavailableError(
             f"{setting} is no http or https address", reason="no_address", hint=f"export {setting}=http://host:port/v1"
         )
+
+
+def _native(address: str) -> str:
+    return re.sub(r"/compatible-mode/v1/?$", "/api/v1", address)
 
 
 def _dialect_of(base_url: str | None) -> Dialect:

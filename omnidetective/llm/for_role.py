@@ -11,7 +11,7 @@ from omnidetective.llm.usage import paid_by
 from omnidetective.llm.wrapped import WrappedChat
 
 if TYPE_CHECKING:
-    from omnidetective.llm.transcribe import Transcriber
+    from omnidetective.llm.transcribe import Hearing, Transcriber
 
 
 class ChatForRole(WrappedChat):
@@ -37,6 +37,10 @@ class TranscriberForRole:
     @property
     def name(self) -> str:
         return self._inner.name
+
+    @property
+    def hearing(self) -> Hearing:
+        return self._inner.hearing
 
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """See :class:`~omnidetective.llm.transcribe.Transcriber`."""

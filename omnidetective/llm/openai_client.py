@@ -55,13 +55,22 @@ class OpenAIClient:
         parts = urlsplit(endpoint.base_url)
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
-    async def post(self, path: str, body: bytes, *, model: str) -> object:
-        """The parsed answer to a body.
+    async def post(self, path: str, body: bytes, *, model: str, headers: Mapping[str, str] | None = None) -> object:
+        """The parsed answer to a body; text where the answer is no JSON.
 
         Raises:
             ProviderError: whatever went wrong.
         """
-        async with self._answer("POST", path, model=model, data=body, json_body=True) as response:
+        async with self._answer("POST", path, model=model, data=body, json_body=True, more=headers) as response:
+            return await _read(response)
+
+    async def get(self, path: str, *, model: str) -> object:
+        """The parsed answer to a question without a body.
+
+        Raises:
+            ProviderError: whatever went wrong.
+        """
+        async with self._answer("GET", path, model=model) as response:
             return await _read(response)
 
     @asynccontextmanager
@@ -111,7 +120,14 @@ class OpenAIClient:
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, *, model: str, json_body: bool = False, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        model: str,
+        json_body: bool = False,
+        more: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a request, if it is a good one; errors until it is read become ours, too.
 
@@ -120,6 +136,8 @@ class OpenAIClient:
         try:
             open_ = self._open()
             headers = open_.json_headers if json_body else open_.headers
+            if more:
+                headers = {**headers, **more}
             url = URL(self._base + path, encoded=True)
             async with open_.session.request(method, url, headers=headers, **open_.options, **options) as response:
                 if not 200 <= response.status < 300:

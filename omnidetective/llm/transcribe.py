@@ -1,45 +1,70 @@
 """Speech to text by a served recogniser: the ``/audio/transcriptions`` endpoint, or a chat call that holds only sound.
 
-The endpoint is asked for ``verbose_json``, which has segments with times; where it refuses, for ``json``, then for
-``text`` (gpt-4o-transcribe serves no segments: https://developers.openai.com/api/docs/guides/speech-to-text). An answer
-without segments is one segment over the whole of the sound.
+The endpoint is asked for as much as there can be: ``diarized_json`` of a model that tells speakers apart, otherwise
+``verbose_json`` with the times of words and of segments; where it refuses, for segments alone, then for ``json``, then
+for ``text`` (gpt-4o-transcribe serves no times: https://developers.openai.com/api/docs/guides/speech-to-text). The form
+that was answered is remembered, and a refused one costs nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from omnidetective.errors import BadRequestError, ContentFilterError, FormatError, TransientError
-from omnidetective.evidence import SpeechEvidence, SpeechSegment
-from omnidetective.llm.admission import Admission
+from omnidetective.evidence import SpeechEvidence
 from omnidetective.llm.base import Capabilities, ChatModel
-from omnidetective.llm.calls import Call, current_call
+from omnidetective.llm.calls import Call
 from omnidetective.llm.capabilities import check
 from omnidetective.llm.digest import sound_digest
 from omnidetective.llm.lanes import ModelLanes
-from omnidetective.llm.messages import AudioPart, ChatRequest, Message, TokenUsage
+from omnidetective.llm.messages import AudioPart, ChatRequest, Message
 from omnidetective.llm.openai_client import OpenAIClient
 from omnidetective.llm.openai_outcomes import error_of, read_error
 from omnidetective.llm.prices import Price
 from omnidetective.llm.retry import with_retries
-from omnidetective.llm.usage import count_call, count_failed_attempt
+from omnidetective.llm.sound_account import SoundAccount
+from omnidetective.llm.spoken import speech_of
+from omnidetective.llm.usage import count_failed_attempt
 from omnidetective.settings import RetrySettings
-from omnidetective.telemetry import OK
 
 _PATH = "/audio/transcriptions"
 _MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
+_LONGEST_S = 1200.0
+"""Of a conversation that is heard in one piece: of more, too much sound would be in memory at once."""
 
-# Whisper's own rules for a segment that it made up, in silence or in a loop (openai/whisper, transcribe.py).
-_MAX_NO_SPEECH_PROB = 0.6
-_MIN_LOGPROB = -1.0
-_MAX_COMPRESSION_RATIO = 2.4
 
-_Format = Literal["verbose_json", "json", "text"]
-_FORMATS: tuple[_Format, ...] = ("verbose_json", "json", "text")
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How a recogniser listens.
+
+    Attributes:
+        speakers: it tells speakers apart, so it wants to hear a conversation in one piece.
+        longest_s: the longest piece that it hears at once.
+        scores: it says how sure it is of each segment.
+    """
+
+    speakers: bool = False
+    longest_s: float = 600.0
+    scores: bool = False
+
+
+class _Form(NamedTuple):
+    response_format: Literal["diarized_json", "verbose_json", "json", "text"]
+    granularities: tuple[str, ...] = ()
+
+
+_DIARIZED = _Form("diarized_json")
+_FORMS = (
+    _DIARIZED,
+    _Form("verbose_json", ("word", "segment")),
+    _Form("verbose_json", ("segment",)),
+    _Form("json"),
+    _Form("text"),
+)
+_LAST = _FORMS[-1]
 
 
 class Transcriber(Protocol):
@@ -49,6 +74,9 @@ class Transcriber(Protocol):
     def name(self) -> str:
         """``provider:model``."""
         ...
+
+    @property
+    def hearing(self) -> Hearing: ...
 
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """What is said in a piece of sound; times count from its start.
@@ -78,53 +106,53 @@ class EndpointTranscriber:
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self._client = client
-        self._lanes = lanes
         self._name = name
+        self._account = SoundAccount(name, price_of, lanes)
         self._capabilities = capabilities.model_copy(update={"audio": True, "text_prompt": True})
         self._retry = retry
-        self._price_of = price_of
         self._parameters = dict(parameters or {})
-        self._format: _Format = "verbose_json"
+        self._form = _FORMS[0 if capabilities.speakers else 1]
 
     @property
     def name(self) -> str:
         return self._name
 
+    @property
+    def hearing(self) -> Hearing:
+        return hearing_of(self._capabilities)
+
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """See :class:`Transcriber`."""
         check(ChatRequest(messages=(Message.of("user", audio),)), self._capabilities, model=self._name)
-        for wanted in _FORMATS[_FORMATS.index(self._format) :]:
+        for wanted in _FORMS[_FORMS.index(self._form) :]:
             try:
                 with Call(self._name, "transcription", partial(sound_digest, audio)):
                     answer = await with_retries(
                         self._name,
                         partial(self._attempt, audio, language, wanted),
                         self._retry,
-                        admission=self._admission(audio),
+                        admission=self._account.admission(audio),
                     )
             except BadRequestError as error:
-                if wanted == "text" or error.reason not in ("bad_request", "unsupported_response_format"):
+                if wanted == _LAST or error.reason not in ("bad_request", "unsupported_response_format"):
                     raise
             else:
-                self._format = wanted
-                return speech_of(answer, audio.duration_s)
+                self._form = wanted
+                return speech_of(answer, audio.duration_s, language=language)
         raise AssertionError("the last form returns or raises")
 
-    def _admission(self, audio: AudioPart) -> Admission[object] | None:
-        if self._lanes is None:
-            return None
-        return self._lanes.audio(self._name, audio, lambda answer: self._taken(answer, audio.duration_s))
-
-    async def _attempt(self, audio: AudioPart, language: str | None, wanted: _Format) -> object:
+    async def _attempt(self, audio: AudioPart, language: str | None, wanted: _Form) -> object:
         fields: dict[str, object] = {
             **self._parameters,
             "model": self._name.partition(":")[2],
-            "response_format": wanted,
+            "response_format": wanted.response_format,
+            "timestamp_granularities": wanted.granularities,
         }
         if language is not None:
             fields["language"] = language
-        if wanted == "verbose_json":
-            fields["timestamp_granularities"] = ["segment"]
+        if wanted == _DIARIZED:
+            # Without it more than 30 s of sound are refused.
+            fields.setdefault("chunking_strategy", "auto")
         file = (f"audio.{audio.format}", audio.data, _MEDIA_TYPES[audio.format])
         try:
             answer = await self._client.upload(_PATH, fields=fields, file=file, model=self._name)
@@ -137,25 +165,8 @@ class EndpointTranscriber:
         except BaseException:
             count_failed_attempt(self._name)
             raise
-        self._count(answer, audio.duration_s)
+        self._account.count(answer, audio.duration_s)
         return answer
-
-    def _count(self, answer: object, duration_s: float) -> None:
-        price = self._price_of(self._name)
-        tokens, cost = self._taken(answer, duration_s)
-        if (call := current_call.get()) is not None:
-            call.answered(OK, tokens)
-        by_the_minute = price is not None and price.audio_minute is not None
-        count_call(self._name, tokens=tokens, cost_usd=cost, reported=_usage(answer) is not None or by_the_minute)
-
-    def _taken(self, answer: object, duration_s: float) -> tuple[TokenUsage | None, Decimal | None]:
-        """The tokens of a call as reported, and its cost."""
-        price = self._price_of(self._name)
-        tokens = _tokens(_usage(answer))
-        if tokens is not None:
-            return tokens, price.of_tokens(tokens) if price else None
-        # Recognisers that are paid by the minute charge the length of what was sent, reported or not.
-        return None, price.of_audio(duration_s) if price else None
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -175,6 +186,10 @@ class ChatTranscriber:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def hearing(self) -> Hearing:
+        return Hearing()
+
     async def transcribe(self, audio: AudioPart, *, language: str | None = None) -> SpeechEvidence:
         """See :class:`Transcriber`; the language is found by the recogniser itself."""
         reply = await self._model.complete(ChatRequest(messages=(Message.of("user", audio),)))
@@ -188,80 +203,8 @@ class ChatTranscriber:
         await self._model.aclose()
 
 
-def speech_of(answer: object, duration_s: float, *, language: str | None = None) -> SpeechEvidence:
-    """The speech in a transcription answer: ``verbose_json``, ``json``, or text. Pure.
-
-    Times are held to ``0…duration_s``; segments that the recogniser itself takes for guesses are dropped and counted.
-    """
-    if isinstance(answer, str):
-        return _one_segment(answer, duration_s, language)
-    assert isinstance(answer, Mapping), "checked by the caller"
-    said = answer.get("language")
-    language = said if isinstance(said, str) and said else language
-    rows = answer.get("segments")
-    if not isinstance(rows, list):
-        return _one_segment(str(answer.get("text") or ""), duration_s, language)
-    segments: list[SpeechSegment] = []
-    dropped = 0
-    for row in rows:
-        segment = _segment(row, duration_s, language) if isinstance(row, Mapping) else None
-        if segment is None or _is_a_guess(row):
-            dropped += 1
-        else:
-            segments.append(segment)
-    return SpeechEvidence(segments=tuple(segments), language=language, dropped=dropped)
-
-
-def _one_segment(text: str, duration_s: float, language: str | None) -> SpeechEvidence:
-    words = text.strip()
-    segment = SpeechSegment(start_s=0.0, end_s=duration_s, text=words, language=language)
-    return SpeechEvidence(segments=(segment,) if words else (), language=language)
-
-
-def _segment(row: Mapping[str, Any], duration_s: float, language: str | None) -> SpeechSegment | None:
-    start, end, text = _number(row.get("start")), _number(row.get("end")), row.get("text")
-    if start is None or end is None or not isinstance(text, str) or not text.strip():
-        return None
-    start, end = max(0.0, min(start, duration_s)), max(0.0, min(end, duration_s))
-    if end <= start:
-        return None
-    logprob = _number(row.get("avg_logprob"))
-    return SpeechSegment(
-        start_s=start,
-        end_s=end,
-        text=text.strip(),
-        language=language,
-        score=None if logprob is None else min(1.0, math.exp(logprob)),
-    )
-
-
-def _is_a_guess(row: Mapping[str, Any]) -> bool:
-    no_speech = _number(row.get("no_speech_prob")) or 0.0
-    logprob = _number(row.get("avg_logprob")) or 0.0
-    ratio = _number(row.get("compression_ratio")) or 0.0
-    return (no_speech > _MAX_NO_SPEECH_PROB and logprob < _MIN_LOGPROB) or ratio > _MAX_COMPRESSION_RATIO
-
-
-def _usage(answer: object) -> object:
-    return answer.get("usage") if isinstance(answer, Mapping) else None
-
-
-def _tokens(usage: object) -> TokenUsage | None:
-    if not isinstance(usage, Mapping):
-        return None
-    prompt, completion = usage.get("input_tokens"), usage.get("output_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    details = usage.get("input_token_details")
-    audio = details.get("audio_tokens") if isinstance(details, Mapping) else None
-    return TokenUsage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        audio_prompt_tokens=audio if isinstance(audio, int) else None,
-    )
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
+def hearing_of(capabilities: Capabilities) -> Hearing:
+    """How a served recogniser listens, by what is known of its model."""
+    if not capabilities.speakers:
+        return Hearing()
+    return Hearing(speakers=True, longest_s=min(capabilities.max_audio_s or _LONGEST_S, _LONGEST_S))

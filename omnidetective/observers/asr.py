@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from omnidetective.embedded.inference import require_packages
-from omnidetective.embedded.models import EmbeddedModels, embedded_models
+from omnidetective.embedded.models import embedded_models
 from omnidetective.embedded.voice import PACKAGES
 from omnidetective.embedded.weights import find
+from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
+from omnidetective.llm.transcribe import Hearing
 from omnidetective.media.clip import Clip
+from omnidetective.observers.asr_answer import describe
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
-from omnidetective.observers.instrument import span_of, time_to_answer_s, times
+from omnidetective.observers.embedded_asr import EmbeddedRecogniser
+from omnidetective.observers.faint_voice import faint_voice, is_sure, with_beginnings
+from omnidetective.observers.instrument import span_of, time_to_answer_s
 from omnidetective.observers.served_asr import ServedRecogniser
 from omnidetective.observers.whisperx_asr import whisperx_recogniser
 from omnidetective.records import Observation
@@ -23,15 +29,17 @@ _PIECE_S = 600.0
 """What is held in memory at a time."""
 _LEAST_PIECE_S = 1.0
 _BEFORE_VOICE_S = 0.15
-_UNHEARD_S = 0.5
 
 
 class AsrSettings(ObserverSettings):
     """Settings of `asr`."""
 
-    engine: Literal["auto", "embedded", "openai", "whisperx"] = "auto"
-    """Who listens: the embedded recogniser, the model of the role `asr`, or the package `omnidetective-whisperx` (set
-    up by `observers.whisperx.*`); `auto` is that model where there is one."""
+    engine: Literal["auto", "embedded", "openai", "dashscope", "whisperx"] = "auto"
+    """Who listens. `embedded`: the recogniser on this machine. `openai`: the model of the role `asr`, at the endpoint
+    `/audio/transcriptions` (OpenAI, vLLM, Groq and others serve it), or in a chat call where it is asked that way.
+    `dashscope`: the model of the role `asr` with `provider: dashscope`, DashScope's own recognition, which gives the
+    times of words. `whisperx`: the package `omnidetective-whisperx`, set up by `observers.whisperx.*`. `auto`: the
+    model of the role `asr` where there is one, else `embedded`."""
     model: str = "whisper-base"
     """Weights of the embedded recogniser: see `omnidetective weights list`."""
     language: str | None = None
@@ -43,6 +51,11 @@ class Recogniser(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def hearing(self) -> Hearing:
+        """Whether it tells speakers apart, the longest piece that it takes, and whether its segments have scores."""
+        ...
 
     async def transcribe(
         self, clip: Clip, piece: Span, voiced: Sequence[Span] | None, *, deadline: float
@@ -56,6 +69,15 @@ class Recogniser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a clip, where a voice is active in it (``None``: not known), and where one may be."""
+
+    span: Span
+    voiced: tuple[Span, ...] | None
+    faint: tuple[Span, ...] = ()
+
+
 class Asr:
     """Writes down what is said, with times, and says plainly when nobody speaks."""
 
@@ -66,26 +88,34 @@ class Asr:
         needs="audio",
         description=(
             "Transcribes speech word for word with times and language, and measures where a voice is active at all. It "
-            "transcribes everything in the span, whatever is asked. It does not tell who speaks or in which tone, and "
-            "misses words under loud music or noise; ask about a short span to have it listen again."
+            "transcribes everything in the span, whatever is asked. It does not tell who speaks (at most it labels "
+            "voices S1, S2) or in which tone, and misses words under loud music or noise; ask about a short span to "
+            "have it listen again."
         ),
         attributes=("speech", "narrative"),
         settings=AsrSettings,
         role="asr",
+        cost=(
+            "embedded: 0.1 s of one processor for a second of speech; a served model: one call for up to 28 s of "
+            "speech, or for 20 minutes where it tells speakers apart; nothing where nobody speaks"
+        ),
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, AsrSettings)
         self._limit_s = context.settings.investigate.observer_timeout_s
         played = context.model_set.spec("asr")
-        served = played is not None and played.provider != "embedded"
+        provider = "" if played is None else played.provider
+        _check_engine(settings.engine, provider)
         self._models = embedded_models(num_workers=context.settings.num_workers)
         self._recogniser: Recogniser
         if settings.engine == "whisperx":
             require_packages(*PACKAGES)
-            self._recogniser = whisperx_recogniser(context, language=settings.language, longest_piece_s=_PIECE_S)
+            self._recogniser = whisperx_recogniser(context, language=settings.language)
             self._gated = True
-        elif settings.engine == "openai" or (settings.engine == "auto" and served):
+        elif settings.engine in ("openai", "dashscope") or (
+            settings.engine == "auto" and provider not in ("", "embedded")
+        ):
             self._recogniser = ServedRecogniser(context.cast.transcriber("asr"), language=settings.language)
             self._gated = all(importlib.util.find_spec(name) is not None for name in PACKAGES)
         else:
@@ -99,66 +129,96 @@ class Asr:
         deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         segments: list[SpeechSegment] = []
         voiced: list[Span] = []
-        dropped = 0
+        dropped = rooms = 0
         heard_to_s = wanted.start_s
-        start_s = wanted.start_s
-        while start_s < wanted.end_s:
-            piece = Span(start_s=start_s, end_s=min(start_s + _PIECE_S, wanted.end_s))
-            found = await self._voice(clip, piece) if self._gated else None
-            if found and piece.end_s < wanted.end_s:
-                piece, found = _cut_between_words(piece, found)
-            voiced += found or ()
-            in_time = heard_to_s >= piece.start_s
-            if in_time and found != ():
-                evidence, heard_to_s = await self._recogniser.transcribe(clip, piece, found, deadline=deadline)
-                segments += evidence.segments
-                dropped += evidence.dropped
-            elif in_time:
-                heard_to_s = piece.end_s
-            start_s = piece.end_s
+        async for piece in self._pieces(clip, wanted):
+            voiced += piece.voiced or ()
+            if heard_to_s < piece.span.start_s:
+                continue
+            evidence, heard_to_s = await self._hear(clip, piece, deadline)
+            segments += evidence.segments
+            voiced += evidence.voiced
+            dropped += evidence.dropped
+            rooms += any(segment.speaker for segment in evidence.segments)
+        if rooms > 1:
+            # The labels of one piece are not those of another.
+            segments = [segment.model_copy(update={"speaker": None}) for segment in segments]
         evidence = SpeechEvidence(
-            segments=tuple(segments),
-            voiced=tuple(voiced),
+            segments=tuple(sorted(segments, key=lambda segment: segment.start_s)),
+            voiced=tuple(sorted(voiced, key=lambda voice: voice.start_s)),
             language=_main_language(segments),
             gated=self._gated,
             dropped=dropped,
             heard_to_s=None if heard_to_s >= wanted.end_s - 0.01 else round(heard_to_s, 2),
         )
-        answer = _describe(evidence, wanted, heard_to_s=heard_to_s, gated=self._gated)
+        answer = describe(evidence, wanted, heard_to_s=heard_to_s, apart=rooms > 1)
         return observation(self.spec, question, span, answer=answer, data=evidence, model=self._recogniser.name)
 
-    async def _voice(self, clip: Clip, piece: Span) -> tuple[Span, ...]:
-        samples = await clip.pcm(piece)
-        return await self._models.voice(samples, offset_s=piece.start_s)
+    async def _pieces(self, clip: Clip, wanted: Span) -> AsyncIterator[_Piece]:
+        """The parts that the recogniser is to hear at once, each with its voices."""
+        longest_s = self._recogniser.hearing.longest_s
+        whole: _Piece | None = None
+        start_s = wanted.start_s
+        while start_s < wanted.end_s:
+            piece = await self._piece(clip, Span(start_s=start_s, end_s=min(start_s + _PIECE_S, wanted.end_s)), wanted)
+            if whole is not None and piece.span.end_s - whole.span.start_s > longest_s:
+                yield whole
+                whole = None
+            whole = piece if whole is None else _joined(whole, piece)
+            start_s = piece.span.end_s
+        if whole is not None:
+            yield whole
+
+    async def _piece(self, clip: Clip, span: Span, wanted: Span) -> _Piece:
+        if not self._gated:
+            return _Piece(span, None)
+        samples = await clip.pcm(span)
+        found = await self._models.voice(samples, offset_s=span.start_s)
+        faint: tuple[Span, ...] = ()
+        if self._recogniser.hearing.scores:
+            # Words of a faint voice are believed only of a recogniser that says how sure it is.
+            found, faint = with_beginnings(found, await faint_voice(self._models, samples, span, found))
+        if found and span.end_s < wanted.end_s:
+            span, found = _cut_between_words(span, found)
+            faint = tuple(voice for voice in faint if voice.end_s <= span.end_s)
+        return _Piece(span, found, faint)
+
+    async def _hear(self, clip: Clip, piece: _Piece, deadline: float) -> tuple[SpeechEvidence, float]:
+        """What is said in a piece; ``voiced`` are only the faint voices whose words are believed."""
+        evidence, heard_to_s = SpeechEvidence(segments=()), piece.span.end_s
+        if piece.voiced != ():
+            evidence, heard_to_s = await self._recogniser.transcribe(clip, piece.span, piece.voiced, deadline=deadline)
+        if not piece.faint or heard_to_s < piece.span.end_s:
+            return evidence, heard_to_s
+        quiet, _ = await self._recogniser.transcribe(clip, piece.span, piece.faint, deadline=deadline)
+        sure = tuple(segment for segment in quiet.segments if is_sure(segment))
+        believed = tuple(v for v in piece.faint if any(s.start_s < v.end_s and v.start_s < s.end_s for s in sure))
+        dropped = evidence.dropped + quiet.dropped + len(quiet.segments) - len(sure)
+        return SpeechEvidence(segments=(*evidence.segments, *sure), voiced=believed, dropped=dropped), heard_to_s
 
 
-class EmbeddedRecogniser:
-    """Whisper on this machine's processor."""
-
-    def __init__(self, weights: str, models: EmbeddedModels, *, language: str | None) -> None:
-        self._weights = weights
-        self._models = models
-        self._language = language
-
-    @property
-    def name(self) -> str:
-        return f"embedded:{self._weights}"
-
-    async def transcribe(
-        self, clip: Clip, piece: Span, voiced: Sequence[Span] | None, *, deadline: float
-    ) -> tuple[SpeechEvidence, float]:
-        """See :class:`Recogniser`."""
-        assert voiced is not None, "the voice detector comes with the recogniser"
-        samples = await clip.pcm(piece)
-        heard = await self._models.transcribe(
-            self._weights,
-            samples,
-            voiced,
-            language=self._language,
-            offset_s=piece.start_s,
-            deadline=deadline,
+def _check_engine(engine: str, provider: str) -> None:
+    native = provider == "dashscope"
+    if engine == "dashscope" and not native:
+        raise ObserverUnavailableError(
+            "the engine is dashscope, but no model with `provider: dashscope` plays asr",
+            reason="no_model",
+            hint="let one play asr in the model set: {provider: dashscope, model: fun-asr-flash-2026-06-15, "
+            "api_key_env: DASHSCOPE_API_KEY}",
         )
-        return SpeechEvidence(segments=heard.segments, dropped=heard.dropped), heard.heard_to_s
+    if engine == "openai" and native:
+        raise ObserverUnavailableError(
+            "the engine is openai, but the model that plays asr is spoken to by DashScope's own interface",
+            reason="no_model",
+            hint="--set observers.asr.engine=dashscope",
+        )
+
+
+def _joined(first: _Piece, second: _Piece) -> _Piece:
+    """Two pieces that follow each other as one."""
+    span = Span(start_s=first.span.start_s, end_s=second.span.end_s)
+    voiced = None if first.voiced is None or second.voiced is None else (*first.voiced, *second.voiced)
+    return _Piece(span, voiced, (*first.faint, *second.faint))
 
 
 def _cut_between_words(piece: Span, voiced: tuple[Span, ...]) -> tuple[Span, tuple[Span, ...]]:
@@ -176,36 +236,3 @@ def _main_language(segments: Sequence[SpeechSegment]) -> str | None:
         if segment.language is not None:
             amounts[segment.language] = amounts.get(segment.language, 0.0) + segment.end_s - segment.start_s
     return max(amounts, key=lambda code: amounts[code]) if amounts else None
-
-
-def _describe(evidence: SpeechEvidence, span: Span, *, heard_to_s: float, gated: bool) -> str:
-    where = f"{span.start_s:.2f}–{span.end_s:.2f} s"
-    lines: list[str] = []
-    if evidence.segments:
-        language = f", language {evidence.language}" if evidence.language else ""
-        lines.append(f"Speech in {where}{language}:")
-        for segment in evidence.segments:
-            unsure = f" (score {segment.score:.2f})" if segment.score is not None and segment.score < 0.7 else ""
-            other = f" [{segment.language}]" if segment.language not in (None, evidence.language) else ""
-            who = f" {segment.speaker}" if segment.speaker else ""
-            lines.append(f"- {segment.start_s:.2f}–{segment.end_s:.2f} s{who}{other}: “{segment.text}”{unsure}")
-    elif evidence.voiced:
-        lines.append(f"No words could be made out in {where}, but a voice is active at {times(evidence.voiced)}.")
-    elif gated:
-        lines.append(f"No speech is heard in {where}: no voice is active anywhere.")
-    else:
-        lines.append(f"No speech is heard in {where}.")
-    if evidence.segments and (unheard := _unheard(evidence)):
-        lines.append(f"A voice is also active at {times(unheard)}, where no words could be made out.")
-    if heard_to_s < span.end_s - 0.01:
-        lines.append(f"The time was up: words were listened to only up to {heard_to_s:.2f} s. Ask about the rest.")
-    return "\n".join(lines)
-
-
-def _unheard(evidence: SpeechEvidence) -> list[Span]:
-    return [
-        voice
-        for voice in evidence.voiced
-        if voice.duration_s >= _UNHEARD_S
-        and not any(s.start_s < voice.end_s and voice.start_s < s.end_s for s in evidence.segments)
-    ]

@@ -1,4 +1,4 @@
-"""WhisperX behind the `asr` instrument: the observer of the package `omnidetective-whisperx`, asked piece by piece."""
+"""WhisperX behind the `asr` instrument: the observer of the package `omnidetective-whisperx`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import Span, SpeechEvidence
+from omnidetective.llm.transcribe import Hearing
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext
 
 _QUESTION = "What is said?"
+_LONGEST_S = 7200.0
+"""As much as it tells speakers apart in."""
 
 
 class WhisperxRecogniser:
@@ -18,19 +21,24 @@ class WhisperxRecogniser:
 
     Args:
         plugin: set up by ``observers.whisperx.*``.
-        longest_piece_s: longer clips are asked about in several pieces. Each has speakers of its own, so that labels
-            are handed on only of clips that are one piece.
     """
 
-    def __init__(self, plugin: Observer, *, longest_piece_s: float) -> None:
+    def __init__(self, plugin: Observer) -> None:
         self._plugin = plugin
-        self._longest_piece_s = longest_piece_s
         self._name = "whisperx"
 
     @property
     def name(self) -> str:
         """With the name of its model, as soon as it has answered."""
         return self._name
+
+    @property
+    def hearing(self) -> Hearing:
+        """It holds little of a long clip at a time by itself, so it is asked about all of it, for the speakers' sake.
+
+        Its scores are of no use to `asr`: which stretches it hears cannot be chosen.
+        """
+        return Hearing(speakers=True, longest_s=_LONGEST_S)
 
     async def transcribe(
         self, clip: Clip, piece: Span, voiced: Sequence[Span] | None, *, deadline: float
@@ -49,15 +57,11 @@ class WhisperxRecogniser:
             raise ObserverUnavailableError("whisperx answered without a transcript", reason="bad_observation")
         self._name = answer.model or self._name
         heard = answer.data
-        if clip.duration_s > self._longest_piece_s:
-            unlabelled = tuple(segment.model_copy(update={"speaker": None}) for segment in heard.segments)
-            heard = heard.model_copy(update={"segments": unlabelled})
-        return heard, piece.end_s if heard.heard_to_s is None else heard.heard_to_s
+        evidence = SpeechEvidence(segments=heard.segments, dropped=heard.dropped)
+        return evidence, piece.end_s if heard.heard_to_s is None else heard.heard_to_s
 
 
-def whisperx_recogniser(
-    context: ObserverContext, *, language: str | None, longest_piece_s: float
-) -> WhisperxRecogniser:
+def whisperx_recogniser(context: ObserverContext, *, language: str | None) -> WhisperxRecogniser:
     """The recogniser of the installed package.
 
     Args:
@@ -72,4 +76,4 @@ def whisperx_recogniser(
             reason="configuration",
             hint=f"--set observers.whisperx.language={language} in place of observers.asr.language",
         )
-    return WhisperxRecogniser(context.plugin("whisperx"), longest_piece_s=longest_piece_s)
+    return WhisperxRecogniser(context.plugin("whisperx"))

@@ -18,7 +18,8 @@ from omnidetective.llm.endpoint import Endpoint
 from omnidetective.llm.messages import AudioPart
 from omnidetective.llm.openai_client import OpenAIClient
 from omnidetective.llm.prices import Price
-from omnidetective.llm.transcribe import EndpointTranscriber, Transcriber, speech_of
+from omnidetective.llm.spoken import speech_of
+from omnidetective.llm.transcribe import EndpointTranscriber, Transcriber
 from omnidetective.llm.usage import usage_scope
 
 SOUND = AudioPart(data=b"RIFF....WAVE", format="wav", duration_s=8.0)
@@ -46,13 +47,13 @@ async def test_segments(studio: Studio) -> None:
         speech = await transcriber.transcribe(SOUND, language="en")
     await transcriber.aclose()
     first, second = speech.segments
-    assert (first.start_s, first.end_s, first.text, first.language) == (0.5, 2.0, "Hello there.", "english")
+    assert (first.start_s, first.end_s, first.text, first.language) == (0.5, 2.0, "Hello there.", "en")
     assert first.score == pytest.approx(math.exp(-0.25))
     assert second.end_s == 8.0, "nothing is heard after the end"
     sent = server.seen[1]
     assert sent.path == "/v1/audio/transcriptions"
     assert sent.body["response_format"] == "verbose_json"
-    assert sent.body["timestamp_granularities[]"] == "segment"
+    assert sent.body["timestamp_granularities[]"] == ["word", "segment"]
     assert sent.body["model"] == "whisper-1"
     assert sent.body["language"] == "en"
     assert sent.body["file"] == SOUND.data
@@ -69,11 +70,49 @@ async def test_a_form_that_is_refused_falls_and_is_remembered(studio: Studio) ->
 
     server = await studio.server(script)
     transcriber = cast_at(server)
-    for calls in (3, 4):
+    for calls in (4, 5):
         speech = await transcriber.transcribe(SOUND)
         assert [(s.start_s, s.end_s, s.text) for s in speech.segments] == [(0.0, 8.0, "Hello there.")]
         assert server.calls == calls
     await transcriber.aclose()
+
+
+async def test_where_words_are_refused_segments_are_asked_for(studio: Studio) -> None:
+    def script(seen: play.Seen) -> play.Behaviour:
+        if seen.body.get("timestamp_granularities[]") == "segment":
+            return play.body(VERBOSE)
+        return play.fails(400, {"message": "word timestamps are not supported"})
+
+    server = await studio.server(script)
+    transcriber = cast_at(server)
+    for calls in (2, 3):
+        speech = await transcriber.transcribe(SOUND)
+        assert [s.words for s in speech.segments] == [None, None]
+        assert server.calls == calls
+    await transcriber.aclose()
+
+
+async def test_speakers_are_asked_for_where_they_are_told_apart(studio: Studio) -> None:
+    rows = [
+        {
+            "type": "transcript.text.segment",
+            "id": f"s{n}",
+            "start": n,
+            "end": n + 1,
+            "text": f"Line {n}.",
+            "speaker": who,
+        }
+        for n, who in enumerate(("B", "A", "B"))
+    ]
+    server = await studio.server([play.body({"task": "transcribe", "text": "Line …", "segments": rows})])
+    transcriber = cast_at(server, "gpt-4o-transcribe-diarize")
+    assert transcriber.hearing.speakers
+    speech = await transcriber.transcribe(SOUND)
+    await transcriber.aclose()
+    assert [(s.speaker, s.text) for s in speech.segments] == [("S1", "Line 0."), ("S2", "Line 1."), ("S1", "Line 2.")]
+    [sent] = server.seen
+    assert (sent.body["response_format"], sent.body["chunking_strategy"]) == ("diarized_json", "auto")
+    assert "timestamp_granularities[]" not in sent.body
 
 
 @pytest.mark.parametrize(
@@ -81,7 +120,7 @@ async def test_a_form_that_is_refused_falls_and_is_remembered(studio: Studio) ->
     [
         (play.unauthorized(), AuthError, 1),
         (play.fails(400, {"message": "no", "code": "context_length_exceeded"}), BadRequestError, 1),
-        (play.fails(400, {"message": "no"}), BadRequestError, 3),
+        (play.fails(400, {"message": "no"}), BadRequestError, 4),
         (play.resets_mid_body(), TransientError, 3),
         (play.body({"words": []}), TransientError, 3),
         (play.body({"error": {"message": "x", "code": "invalid_api_key"}}), AuthError, 1),
@@ -177,3 +216,45 @@ def test_silence_is_an_empty_transcript() -> None:
     assert speech_of({"text": " "}, 8.0).segments == ()
     assert speech_of("", 8.0).segments == ()
     assert speech_of({"text": "", "segments": []}, 8.0).segments == ()
+
+
+def test_words_go_to_the_segments_that_they_are_spoken_in() -> None:
+    words = [{"word": w, "start": s, "end": e} for w, s, e in (("Hello", 0.5, 1.0), ("there", 1.1, 2.1), ("Bye", 7, 9))]
+    first, second = speech_of({**VERBOSE, "words": words}, 8.0).segments
+    assert [(w.text, w.start_s, w.end_s) for w in first.words or ()] == [("Hello", 0.5, 1.0), ("there", 1.1, 2.1)]
+    assert [(w.text, w.start_s, w.end_s) for w in second.words or ()] == [("Bye", 7.0, 8.0)]
+
+
+def test_words_inside_segments_are_read_too() -> None:
+    words = [{"word": " Hello", "start": 0.5, "end": 1.0, "probability": 0.9}, {"word": " ", "start": 1, "end": 2}, 3]
+    [segment] = speech_of(
+        {"text": "", "segments": [{"start": 0, "end": 2, "text": "Hello", "words": words}]}, 8.0
+    ).segments
+    assert [(w.text, w.score) for w in segment.words or ()] == [("Hello", 0.9)]
+
+
+def test_words_of_a_guess_are_dropped_with_it() -> None:
+    rows = [
+        {"start": 0, "end": 2, "text": "Hello"},
+        {"start": 2, "end": 4, "text": "la la la", "compression_ratio": 9.0},
+    ]
+    words = [{"word": "Hello", "start": 0, "end": 1}, {"word": "la", "start": 2.2, "end": 2.4}]
+    heard = speech_of({"text": "", "segments": rows, "words": words}, 8.0)
+    assert [[w.text for w in s.words or ()] for s in heard.segments] == [["Hello"]]
+    assert heard.dropped == 1
+
+
+def test_words_without_segments_are_cut_at_pauses() -> None:
+    words = [{"word": w, "start": s, "end": s + 0.4} for w, s in (("one", 0.0), ("two", 0.5), ("three", 2.0))]
+    heard = speech_of({"text": "One two. Three.", "words": words, "language": "en"}, 8.0)
+    assert [(s.start_s, s.end_s, s.text) for s in heard.segments] == [(0.0, 0.9, "one two"), (2.0, 2.4, "three")]
+    [only] = speech_of({"text": "One two.", "words": words[:2]}, 8.0).segments
+    assert only.text == "One two.", "the whole text has the marks that words lack"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("english", "en"), ("EN", "en"), ("zh-CN", "zh"), ("Cantonese", "yue"), ("klingon", "klingon")]
+)
+def test_a_language_is_told_by_its_code(said: str, code: str) -> None:
+    heard = speech_of({"text": "x", "language": said}, 8.0)
+    assert (heard.language, heard.segments[0].language) == (code, code)

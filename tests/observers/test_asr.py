@@ -15,6 +15,7 @@ from observers.conftest import SAMPLES, Film, context, instrument, observe
 from omnidetective.errors import ObserverUnavailableError, TransientError
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
 from omnidetective.llm.messages import AudioPart
+from omnidetective.llm.transcribe import Hearing
 from omnidetective.observers.asr import Asr, _cut_between_words
 from omnidetective.observers.base import Observer
 
@@ -128,8 +129,11 @@ class Stenographer:
 
     name = "openai:stenographer"
 
-    def __init__(self, *segments: SpeechSegment, error: Exception | None = None) -> None:
+    def __init__(
+        self, *segments: SpeechSegment, error: Exception | None = None, hearing: Hearing | None = None
+    ) -> None:
         self.sent: list[AudioPart] = []
+        self.hearing = hearing or Hearing()
         self._segments = segments
         self._error = error
 

@@ -33,7 +33,8 @@ class Seen:
     """One request.
 
     Attributes:
-        body: the parsed JSON, or the fields of a form; ``{}`` where there is neither.
+        body: the parsed JSON, or the fields of a form, as a list where there are several of a name; ``{}`` where there
+            is neither.
         raw: the bytes of the body.
         at_s: when it came, on the monotonic clock.
     """
@@ -94,7 +95,10 @@ class FaultyOpenAI:
         body: Mapping[str, Any] = {}
         if request.content_type.startswith("multipart/"):
             form = await request.post()
-            body = {k: v if isinstance(v, str) else v.file.read() for k, v in form.items()}
+            given: dict[str, list[Any]] = {}
+            for name, value in form.items():
+                given.setdefault(name, []).append(value if isinstance(value, str) else value.file.read())
+            body = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
             raw = b""
         else:
             raw = await request.read()

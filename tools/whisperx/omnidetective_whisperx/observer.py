@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from omnidetective.evidence import Span, SpeechEvidence
 from omnidetective.media.clip import Clip
+from omnidetective.observers.asr_answer import describe
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import span_of, time_to_answer_s
 from omnidetective.records import Observation
-from omnidetective_whisperx.answer import describe
 from omnidetective_whisperx.available import check
 from omnidetective_whisperx.hearing import Hearing
 from omnidetective_whisperx.models import Models
@@ -70,7 +70,7 @@ class WhisperX:
             dropped=hearing.dropped,
             heard_to_s=None if hearing.heard_to_s >= wanted.end_s - 0.01 else round(hearing.heard_to_s, 2),
         )
-        answer = describe(evidence, wanted, heard_to_s=hearing.heard_to_s, remarks=tuple(hearing.remarks))
+        answer = "\n".join([describe(evidence, wanted, heard_to_s=hearing.heard_to_s), *hearing.remarks])
         return observation(
             self.spec, question, span, answer=answer, data=evidence, model=f"whisperx:{self._settings.model}"
         )

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective_whisperx.settings import WhisperXSettings
-from omnidetective_whisperx.upstream import align_model_for, torchaudio_file, whisper_names, whisper_repository
+from omnidetective_whisperx.upstream import (
+    align_model_for,
+    languages,
+    torchaudio_file,
+    whisper_names,
+    whisper_repository,
+)
 
 _INSTALL = "pip install omnidetective-whisperx"
 _DOWNLOAD = "--set observers.whisperx.download=true"
@@ -26,6 +32,7 @@ def check(settings: WhisperXSettings) -> None:
         raise ObserverUnavailableError("the package whisperx is not installed", reason="not_installed", hint=_INSTALL)
     if settings.device == "cuda":
         _check_cuda()
+    _check_language(settings.language)
     _check_recogniser(settings)
     if settings.align:
         _check_alignment(settings)
@@ -71,6 +78,16 @@ def _check_cuda() -> None:
     if ctranslate2.get_cuda_device_count() == 0:
         raise ObserverUnavailableError(
             "there is no CUDA device on this machine", reason="no_cuda", hint="--set observers.whisperx.device=cpu"
+        )
+
+
+def _check_language(language: str | None) -> None:
+    known = languages()
+    if language is not None and known and language not in known:
+        raise ObserverUnavailableError(
+            f"Whisper does not know the language {language!r}",
+            reason="configuration",
+            hint="--set observers.whisperx.language=… with an ISO 639-1 code such as en or fr",
         )
 
 

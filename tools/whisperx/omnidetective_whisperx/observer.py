@@ -33,7 +33,7 @@ class WhisperX:
         ),
         attributes=("speech", "narrative"),
         settings=WhisperXSettings,
-        cost="0.1 s of a GPU, or 1 s of one processor, for ten seconds of speech",
+        cost="with Whisper base 0.3 s of one processor for a second of speech; larger models take more, a GPU less",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -11,6 +11,7 @@ import functools
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def whisper_repository(model: str) -> str | None:
@@ -21,6 +22,12 @@ def whisper_repository(model: str) -> str | None:
 def whisper_names() -> tuple[str, ...]:
     """The names that faster-whisper knows."""
     return tuple(_table("faster_whisper", "utils.py", "_MODELS"))
+
+
+def languages() -> tuple[str, ...]:
+    """The codes of the languages that Whisper knows."""
+    found: tuple[str, ...] = _literal("faster_whisper", "tokenizer.py", "_LANGUAGE_CODES", ())
+    return found
 
 
 def align_model_for(language: str) -> str | None:
@@ -37,14 +44,25 @@ def torchaudio_file(model: str) -> str | None:
     return _first_arguments("torchaudio", "pipelines/_wav2vec2/impl.py").get(model)
 
 
-@functools.cache
 def _table(package: str, file: str, name: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = _literal(package, file, name, {})
+    return found
+
+
+def _literal(package: str, file: str, name: str, default: Any) -> Any:
+    value = _literals(package, file).get(name)
+    return default if value is None else ast.literal_eval(value)
+
+
+@functools.cache
+def _literals(package: str, file: str) -> Mapping[str, ast.expr]:
+    """``NAME = {…}`` and ``NAME = (…)`` at the top of a module, by name."""
+    found: dict[str, ast.expr] = {}
     for statement in _statements(package, file):
         match statement:
-            case ast.Assign(targets=[ast.Name(id=found)], value=ast.Dict() as value) if found == name:
-                table: dict[str, str] = ast.literal_eval(value)
-                return table
-    return {}
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() | ast.Tuple() as value):
+                found[name] = value
+    return found
 
 
 @functools.cache

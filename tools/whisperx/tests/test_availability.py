@@ -81,6 +81,12 @@ def test_a_language_without_an_alignment_model_is_told_before_the_run(models: Pa
     whisperx(model=str(models / "speaking"), language="mi", align_model=str(models / "aligner"))
 
 
+def test_a_language_that_whisper_does_not_know_is_told_before_the_run(models: Path) -> None:
+    error = refused(model=str(models / "speaking"), align=False, language="xx")
+    assert error.reason == "configuration"
+    assert "'xx'" in error.message
+
+
 def test_alignment_models_in_the_caches_are_found(models: Path, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = hub.parent / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
@@ -156,6 +162,7 @@ print(sorted(heavy & set(sys.modules)))
 
 
 def test_the_tables_are_those_of_the_installed_packages() -> None:
+    import faster_whisper.tokenizer
     import faster_whisper.utils
     import torchaudio
     from whisperx import alignment
@@ -163,6 +170,7 @@ def test_the_tables_are_those_of_the_installed_packages() -> None:
     tables = alignment.DEFAULT_ALIGN_MODELS_HF | alignment.DEFAULT_ALIGN_MODELS_TORCH
     assert {code: upstream.align_model_for(code) for code in tables} == tables
     assert upstream.align_model_for("mi") is None
+    assert upstream.languages() == faster_whisper.tokenizer._LANGUAGE_CODES
     names = faster_whisper.utils.available_models()
     assert list(upstream.whisper_names()) == names
     assert upstream.whisper_repository("turbo") == "mobiuslabsgmbh/faster-whisper-large-v3-turbo"

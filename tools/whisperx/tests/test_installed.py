@@ -12,6 +12,7 @@ from pathlib import Path
 import jiwer
 import pytest
 from conftest import SAID, SAMPLES, heard, speech, whisperx
+from omnidetective_whisperx import WhisperX
 
 
 def plain(text: str) -> str:
@@ -82,3 +83,11 @@ def test_asr_with_it_as_its_engine(models: Path) -> None:
     answer = json.loads(asked.stdout)
     assert answer["model"] == f"whisperx:{models / 'speaking'}"
     assert " ".join(s["text"] for s in answer["data"]["segments"]) == SAID
+
+
+def test_it_keeps_to_what_is_expected_of_an_observer(models: Path) -> None:
+    testing = pytest.importorskip("omnidetective.testing")
+    settings = {"model": str(models / "speaking"), "align_model": str(models / "aligner"), "device": "cpu"}
+    report = testing.check_observer(WhisperX, settings=settings)
+    assert not report.problems, report
+    assert not report.unavailable

@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def _before_import() -> None:
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")
     # WhisperX would log to standard output, where answers are printed; with a handler here it leaves that alone.
     logging.getLogger("whisperx").addHandler(logging.NullHandler())
+    # pyannote warns at length that it cannot open files by itself: it is only ever given samples.
+    warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
 
 
 def _loaded(what: str, load: Callable[[], T]) -> T:

@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CAST   := whisper-base yamnet
+# WhisperX needs versions of its own, and 8 GB: it never shares an environment with the rest.
+WHISPERX := .venv-whisperx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integration check format reference bench wheel-demo constraints clean
+.PHONY: help demo test test-integration test-whisperx check format reference bench wheel-demo constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,6 +39,14 @@ $(VENV)/.test-weights: $(VENV)/.weights
 	@$(BIN)/omnidetective weights pull smollm2-135m
 	@touch $@
 
+$(WHISPERX)/.ready: pyproject.toml tools/whisperx/pyproject.toml
+	@echo "installing WhisperX (8 GB) …"
+	@$(PYTHON) -m venv $(WHISPERX)
+	@$(WHISPERX)/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	@$(WHISPERX)/bin/python -m pip install -q --disable-pip-version-check -e . -e tools/whisperx \
+	  --group tools/whisperx/pyproject.toml:test
+	@touch $@
+
 # -- for users ---------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and show the captions
@@ -50,6 +60,10 @@ test: $(VENV)/.dev $(VENV)/.test-weights ## Run the tests
 
 test-integration: $(VENV)/.dev $(VENV)/.test-weights ## Run the slow tests too: real servers, long files
 	@$(BIN)/python -m pytest -n 2 -m 'integration or not integration'
+	@$(MAKE) test-whisperx
+
+test-whisperx: $(WHISPERX)/.ready ## Run the tests of tools/whisperx with the real WhisperX, in an environment of its own
+	@$(WHISPERX)/bin/python -m pytest -c tools/whisperx/pyproject.toml --rootdir tools/whisperx tools/whisperx/tests
 
 check: $(VENV)/.dev $(VENV)/.test-weights ## Everything that CI checks: style, types, import rules, tests
 	@$(BIN)/ruff check .
@@ -80,4 +94,4 @@ constraints: ## Pin what is installed now
 	@(echo "# The versions that everything here is tested with; \`make constraints\` writes them."; $(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools) > constraints.txt
 
 clean: ## Remove what was made here
-	rm -rf $(VENV) dist build out.jsonl out.failures.jsonl .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHISPERX) dist build out.jsonl out.failures.jsonl .pytest_cache .mypy_cache .ruff_cache

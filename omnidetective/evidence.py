@@ -93,6 +93,8 @@ class SpeechEvidence(Sparse):
     """Whether a voice detector listened: without one, no voiced spans mean nothing."""
     dropped: int = 0
     """Segments thrown away because no voice was active there or the recogniser was guessing."""
+    heard_to_s: float | None = None
+    """Up to where words were listened to, where the time was up before the end of the span."""
 
 
 class TextCard(Sparse):

@@ -22,6 +22,7 @@ from omnidetective.observers.embedded_asr import EmbeddedRecogniser
 from omnidetective.observers.faint_voice import is_sure, with_faint_voices
 from omnidetective.observers.instrument import span_of, time_to_answer_s
 from omnidetective.observers.served_asr import ServedRecogniser
+from omnidetective.observers.whisperx_asr import whisperx_recogniser
 from omnidetective.records import Observation
 
 _PIECE_S = 600.0
@@ -33,11 +34,12 @@ _BEFORE_VOICE_S = 0.15
 class AsrSettings(ObserverSettings):
     """Settings of `asr`."""
 
-    engine: Literal["auto", "embedded", "openai", "dashscope"] = "auto"
+    engine: Literal["auto", "embedded", "openai", "dashscope", "whisperx"] = "auto"
     """Who listens. `embedded`: the recogniser on this machine. `openai`: the model of the role `asr`, at the endpoint
     `/audio/transcriptions` (OpenAI, vLLM, Groq and others serve it), or in a chat call where it is asked that way.
     `dashscope`: the model of the role `asr` with `provider: dashscope`, DashScope's own recognition, which gives the
-    times of words. `auto`: the model of the role `asr` where there is one, else `embedded`."""
+    times of words. `whisperx`: the package `omnidetective-whisperx`, set up by `observers.whisperx.*`. `auto`: the
+    model of the role `asr` where there is one, else `embedded`."""
     model: str = "whisper-base"
     """Weights of the embedded recogniser: see `omnidetective weights list`."""
     language: str | None = None
@@ -107,7 +109,11 @@ class Asr:
         _check_engine(settings.engine, provider)
         self._models = embedded_models(num_workers=context.settings.num_workers)
         self._recogniser: Recogniser
-        if settings.engine in ("openai", "dashscope") or (
+        if settings.engine == "whisperx":
+            require_packages(*PACKAGES)
+            self._recogniser = whisperx_recogniser(context, language=settings.language)
+            self._gated = True
+        elif settings.engine in ("openai", "dashscope") or (
             settings.engine == "auto" and provider not in ("", "embedded")
         ):
             self._recogniser = ServedRecogniser(context.cast.transcriber("asr"), language=settings.language)
@@ -143,6 +149,7 @@ class Asr:
             language=_main_language(segments),
             gated=self._gated,
             dropped=dropped,
+            heard_to_s=None if heard_to_s >= wanted.end_s - 0.01 else round(heard_to_s, 2),
         )
         answer = describe(evidence, wanted, heard_to_s=heard_to_s, apart=rooms > 1)
         return observation(self.spec, question, span, answer=answer, data=evidence, model=self._recogniser.name)

@@ -10,8 +10,8 @@ import pytest
 from engine import fakes
 from engine.harness import Folder
 
-from omnidetective.memory import memory_mb
 from omnidetective.errors import ConfigError
+from omnidetective.memory import memory_mb
 
 
 def workers_of(folder: Folder) -> Counter[str]:

@@ -311,7 +311,7 @@ def _cache(settings: CacheSettings) -> ResponseCache | None:
 def _require_prices(cast: Cast, toolbox: ToolBox, config: Config) -> None:
     """Refuse a cap that could not hold, before anything is paid for."""
     off = {name for name, why in toolbox.unavailable.items() if why.reason == "disabled"}
-    unasked = {row.spec.role or row.name for row in toolbox.listings if row.spec is not None and row.name in off}
+    unasked = {(row.spec and row.spec.role) or row.name for row in toolbox.listings if row.name in off}
     unpriced: dict[str, list[str]] = {}
     for role in (role for role in config.model_set.roles if role not in unasked):
         with contextlib.suppress(ObserverUnavailableError):  # Who cannot be asked costs nothing.

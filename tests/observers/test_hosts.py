@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
+from observers.batches import QUICK, left_behind, of, pictures
 from observers.conftest import context
 from observers.misbehaving import package
-from observers.test_isolation import _QUICK, left_behind, of, pictures
 from PIL import Image
 from servers.faulty_openai import FaultyOpenAI, Seen, says, unauthorized
 
@@ -136,7 +136,7 @@ async def test_one_that_dies_again_and_again_is_not_started_for_ever(site: Path,
 async def test_nothing_of_it_outlives_the_pipeline_not_even_what_hides(site: Path, tmp_path: Path) -> None:
     hidden = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
     package(site, "parent", at_import=hidden)
-    config = load_config(overrides=[word for word in _QUICK if word != "--set"], environ={})
+    config = load_config(overrides=[word for word in QUICK if word != "--set"], environ={})
     Image.new("RGB", (64, 48)).save(tmp_path / "one.jpg")
     async with Pipeline.from_config(config, base_dir=tmp_path) as pipeline:
         record = await pipeline.caption({"path": "one.jpg"})
@@ -151,7 +151,7 @@ async def test_nothing_of_it_outlives_a_run_that_is_killed(tmp_path: Path) -> No
     pictures(tmp_path, 2)
     root = Path(__file__).resolve().parents[2]
     running = subprocess.Popen(
-        [sys.executable, "-m", "omnidetective", "run", "--input", "in.jsonl", "--output", "out.jsonl", *_QUICK],
+        [sys.executable, "-m", "omnidetective", "run", "--input", "in.jsonl", "--output", "out.jsonl", *QUICK],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{root}"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -207,7 +207,7 @@ async def test_calls_of_a_package_go_through_the_cast_of_the_clip(
         }
         (tmp_path / "models.yaml").write_text(yaml.safe_dump(models))
         overrides = [f"models={tmp_path / 'models.yaml'}", f"cache.path={tmp_path / 'cache.sqlite'}"]
-        config = load_config(overrides=overrides + [word for word in _QUICK if word != "--set"], environ={})
+        config = load_config(overrides=overrides + [word for word in QUICK if word != "--set"], environ={})
         usages = []
         for _ in range(2):
             async with Pipeline.from_config(config, base_dir=tmp_path) as pipeline:

@@ -2,71 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from observers.batches import QUICK, command, left_behind, of, pictures, run
 from observers.misbehaving import ASKED, LOADED, package
-from PIL import Image
-
-_QUICK = (
-    "--set", "observers.ocr.enabled=false",
-    "--set", "observers.asr.enabled=false",
-    "--set", "observers.sound.enabled=false",
-)  # fmt: skip
-
-
-def pictures(folder: Path, count: int) -> None:
-    """An input of small pictures, each of another colour."""
-    rows = []
-    for number in range(count):
-        Image.new("RGB", (64, 48), (40 * number, 90, 200)).save(folder / f"p{number}.jpg")
-        rows.append(json.dumps({"id": f"p{number}", "image": f"p{number}.jpg"}))
-    (folder / "in.jsonl").write_text("\n".join(rows) + "\n")
-
-
-def command(site: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line with these packages installed."""
-    root = Path(__file__).resolve().parents[2]
-    env = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{root}"}
-    return subprocess.run(
-        [sys.executable, "-m", "omnidetective", *arguments],
-        capture_output=True, text=True, timeout=300, check=False, env=env, cwd=cwd,
-    )  # fmt: skip
-
-
-def run(folder: Path, *more: str) -> tuple[dict[str, dict[str, Any]], subprocess.CompletedProcess[str]]:
-    """Do the input of a folder with two workers; its records by id."""
-    done = command(
-        folder / "site", "run", "--input", "in.jsonl", "--output", "out.jsonl", "--num-workers", "2",
-        "--log-file", "log.jsonl", *_QUICK, *more, cwd=folder,
-    )  # fmt: skip
-    output = folder / "out.jsonl"
-    records = [json.loads(line) for line in output.read_text().splitlines()] if output.exists() else []
-    return {record["id"]: record for record in records}, done
-
-
-def of(record: Mapping[str, Any], observer: str) -> dict[str, Any]:
-    (found,) = [one for one in record["observations"] if one["observer"] == observer]
-    return found
-
-
-def left_behind(site: Path) -> list[str]:
-    """Processes that have this folder in their environment."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                if str(site).encode() in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200])
-            except OSError:
-                continue
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +103,7 @@ def test_one_that_was_set_up_and_cannot_work_ends_the_run_before_it_begins(tmp_p
     assert "no bulb" in done.stderr
     assert "buy a bulb" in done.stderr
     assert not (tmp_path / "out.jsonl").exists()
-    asked = command(tmp_path / "site", "caption", str(tmp_path / "p0.jpg"), "--set", "observers.lamp.word=dim", *_QUICK)
+    asked = command(tmp_path / "site", "caption", str(tmp_path / "p0.jpg"), "--set", "observers.lamp.word=dim", *QUICK)
     assert asked.returncode == 2
     assert "no bulb" in asked.stderr
     package(tmp_path / "site", "torch")
@@ -185,3 +127,20 @@ def test_one_that_is_switched_off_is_never_loaded(tmp_path: Path) -> None:
     assert not trace.exists()
     assert "ready" in command(tmp_path / "site", "observers", "list").stdout
     assert trace.exists()
+
+
+@pytest.mark.integration
+def test_actors_of_ray_start_hosts_themselves_and_leave_none_behind(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    pictures(tmp_path, 2)
+    package(tmp_path / "site", "lamp")
+    package(tmp_path / "site", "quits", ASKED["quits"][0])
+    records, done = run(tmp_path, "--engine", "ray")
+    assert done.returncode == 0, done.stderr
+    for record in records.values():
+        assert of(record, "lamp")["answer"].startswith("bright from ")
+        assert of(record, "quits")["error"]["reason"] == "plugin_died"
+    deadline = time.monotonic() + 60
+    while left_behind(tmp_path / "site"):  # Ray takes its time to be gone.
+        assert time.monotonic() < deadline, left_behind(tmp_path / "site")
+        time.sleep(0.2)

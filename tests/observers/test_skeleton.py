@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
@@ -160,9 +159,7 @@ def test_skeletons_of_several_names_pass_the_linter_and_the_strict_type_checker(
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-    # The tests import the conformance kit: they are checked where it is.
-    pattern = "**/*.py" if importlib.util.find_spec("omnidetective.testing") else "*/*.py"
-    files = [str(path) for path in tmp_path.glob(pattern)]
+    files = [str(path) for path in tmp_path.glob("**/*.py")]
     roots = os.pathsep.join([str(ROOT), *folders])
     options = ("--config-file", f"{folders[0]}/pyproject.toml", "--explicit-package-bases")
     done = subprocess.run(

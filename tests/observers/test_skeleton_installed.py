@@ -108,6 +108,5 @@ def test_the_detective_asks_it_in_a_batch(place: Place) -> None:
 
 
 def test_its_own_tests_pass(place: Place) -> None:
-    pytest.importorskip("omnidetective.testing")
     done = place.run("-m", "pytest", "-q", "-p", "no:cacheprovider", package_name(NAME))
     assert done.returncode == 0, done.stdout + done.stderr

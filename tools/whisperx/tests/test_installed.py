@@ -14,6 +14,8 @@ import pytest
 from conftest import SAID, SAMPLES, heard, speech, whisperx
 from omnidetective_whisperx import WhisperX
 
+from omnidetective.testing import check_observer
+
 
 def plain(text: str) -> str:
     return " ".join(re.findall(r"[\w']+", text.lower().replace("-", " ").replace("’", "'")))
@@ -86,8 +88,7 @@ def test_asr_with_it_as_its_engine(models: Path) -> None:
 
 
 def test_it_keeps_to_what_is_expected_of_an_observer(models: Path) -> None:
-    testing = 
     settings = {"model": str(models / "speaking"), "align_model": str(models / "aligner"), "device": "cpu"}
-    report = testing.check_observer(WhisperX, settings=settings)
+    report = check_observer(WhisperX, settings=settings)
     assert not report.problems, report
     assert not report.unavailable

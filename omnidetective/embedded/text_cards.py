@@ -2,8 +2,9 @@
 
 Two readings are the same card when they say the same, or nearly the same in the same place and one of them is unsure:
 the better one counts. Texts that differ in a digit, and sure readings that differ at all, are different texts, unless
-they differ only in signs that look alike (O and 0). Text that rolls keeps its words and changes its place; of text that
-runs through the picture from the right each reading shows a part, and the parts are put together.
+they differ only in signs that look alike (O and 0) or in a speck before the first letter. Text that rolls keeps its
+words and changes its place; of text that runs through the picture from the right each reading shows a part, and the
+parts are put together.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _ALIKE = 80.0
 _SAME_PLACE = 0.3
 _SHORT = 2
 _LOOK_ALIKE = str.maketrans("0Oo1lI|5Ss8B", "OOOlllISSSBB")
+_STRAY = " .,·-_'`~|"
+"""What specks before a line are read as."""
 _ROW = 0.6
 """Shared height of two lines, by the smaller one, from which they are in one row."""
 _RUNNING_WIDTH = 0.5
@@ -120,7 +123,10 @@ def _extended(track: Track, line: TextLine, n: int) -> Track:
     if more is not None:
         box = (min(track.box[0], line.box[0]), track.box[1], max(track.box[2], line.box[2]), track.box[3])
         return replace(going_on, text=more, tail=line.text, box=box, score=min(track.score, line.score))
-    if line.score > track.score and not track.tail:
+    if line.text != track.text and line.text.lstrip(_STRAY) == track.text:
+        return going_on
+    cleaner = line.text != track.text and track.text.lstrip(_STRAY) == line.text
+    if (line.score > track.score or cleaner) and not track.tail:
         return replace(going_on, text=line.text, box=line.box, score=line.score)
     return going_on
 
@@ -140,14 +146,14 @@ def _fit(track: Track, line: TextLine) -> float:
 
 
 def _looks_like(text: str) -> str:
-    return text.replace(" ", "").translate(_LOOK_ALIKE)
+    return text.lstrip(_STRAY).replace(" ", "").translate(_LOOK_ALIKE)
 
 
 def _rolls(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    """Whether a line can have rolled up or down: as large, and straight above or below."""
+    """Whether a line can have rolled up or down: straight above or below, and as large, but for what an edge hides."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     high, low = sorted((a[3] - a[1], b[3] - b[1]), reverse=True)
-    return width >= 0.9 * max(a[2] - a[0], b[2] - b[0]) and low >= 0.7 * high
+    return width >= 0.8 * max(a[2] - a[0], b[2] - b[0]) and low >= 0.4 * high
 
 
 def _more_of(track: Track, line: TextLine) -> str | None:

@@ -53,13 +53,16 @@ def fades(case: Case) -> Iterator[Statement]:
 def camera(case: Case) -> Iterator[Statement]:
     """The moves of the camera."""
     for observation, evidence in case.evidence(ShotEvidence):
-        told: dict[str, int] = {}
+        told: dict[str, list[int]] = {}
         for move in evidence.camera:
             clause = CLAUSES.get(move.motion)
             if clause is None or move.end_s - move.start_s < _MOVES_S:
                 continue
-            told[clause] = told.get(clause, 0) + 1
-            if told[clause] <= _MOST:
+            in_shots = told.setdefault(clause, [])
+            shot = sum(other.start_s <= move.start_s for other in evidence.shots)
+            # Where lettering comes between, one move is seen in two parts: it is told once.
+            if shot not in in_shots and len(in_shots) < _MOST:
+                in_shots.append(shot)
                 yield Statement(move.start_s, move.end_s, clause, "visual", (observation.id,), order=0)
 
 

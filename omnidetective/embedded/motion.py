@@ -25,6 +25,8 @@ BASELINE_S = 0.3
 Motion = Literal["static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out", "unsteady"]
 
 _COLUMNS, _ROWS = 6, 4
+_SMALLEST_PX = 48
+"""Of the shorter side: the cells of a smaller picture hold nothing that could be followed."""
 _CORNERS_A_CELL = 8
 _QUALITY = 0.02
 _LEAST_EIGENVALUE = 2e-4
@@ -84,6 +86,8 @@ def flow(a: NDArray[np.uint8], b: NDArray[np.uint8], *, time_s: float, seconds: 
     import cv2
     import numpy as np
 
+    if min(a.shape) < _SMALLEST_PX:
+        return None
     corners = _corners(a)
     cells = _cells(corners, a.shape)
     textured = set(cells.tolist())

@@ -79,11 +79,13 @@ async def look(clip: Clip, span: Span, cuts: Sequence[Cut], *, deadline: float) 
     flows: list[Flow | None] = []
     times: list[float] = []
     looked: list[Span] = []
-    for piece in _pieces(span):
-        if looked and time.monotonic() > deadline:
+    for number, piece in enumerate(_pieces(span)):
+        if number and time.monotonic() > deadline:
             break
         frames = await clip.gray_frames(_FPS, span=piece.span, longest_side_px=_SIDE_PX)
         pictures = [luma(frame) for frame in frames]
+        if len({picture.shape for picture in pictures}) > 1:
+            continue  # the film changes its format on the way: pictures of two shapes cannot be compared
         start_s = piece.span.start_s
         new = await infer(lambda p=pictures, s=start_s: fades(p, start_s=s, step_s=1 / _FPS))  # type: ignore[misc]
         found += _whole_ones(new, piece, [*found], cuts)

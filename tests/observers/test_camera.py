@@ -190,3 +190,11 @@ async def test_without_opencv_everything_else_is_measured_and_the_lack_is_told(
     assert found(answer).camera == ()
     assert len(found(answer).fades) == 2
     assert "cv2 is not installed" in answer.answer
+
+
+@pytest.mark.parametrize(("size", "seconds"), [("16x16", "2"), ("2000x20", "1"), ("320x180", "0.04")])
+async def test_tiny_narrow_and_very_short_films_are_no_trouble(film: Film, size: str, seconds: str) -> None:
+    source = ("-f", "lavfi", "-t", seconds, "-i", f"testsrc2=s={size}:r=25")
+    seen = found(await observe(instrument(Shots), film(f"tiny_{size}.mp4", *source, *CODING)))
+    assert len(seen.shots) == 1
+    assert seen.fades == ()

@@ -21,7 +21,15 @@ from omnidetective.captions.moments import moments
 from omnidetective.captions.quotes import find_quotes
 from omnidetective.captions.sentences import split_sentences
 from omnidetective.case import Case
-from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence, TextEvidence
+from omnidetective.evidence import (
+    ColourEvidence,
+    FaceEvidence,
+    MetadataEvidence,
+    ShotEvidence,
+    SoundEvidence,
+    SpeechEvidence,
+    TextEvidence,
+)
 from omnidetective.records import Event, Observation
 
 EventModality = Literal["visual", "audio", "speech", "audiovisual"]
@@ -48,6 +56,8 @@ _EMPTY = frozenset(_EMPTY_WORDS.split())
 _SENSES: dict[str, EventModality] = {
     "asr": "speech",
     "audio_llm": "audio",
+    "colour": "visual",
+    "faces": "visual",
     "sound": "audio",
     "frame_captioner": "visual",
     "ocr": "visual",
@@ -58,6 +68,8 @@ _DATA_SENSES: tuple[tuple[type, EventModality], ...] = (
     (SoundEvidence, "audio"),
     (TextEvidence, "visual"),
     (ShotEvidence, "visual"),
+    (FaceEvidence, "visual"),
+    (ColourEvidence, "visual"),
 )
 
 
@@ -102,6 +114,8 @@ def holding(text: str, observations: Iterable[Observation]) -> tuple[str, ...]:
     words = content_words(_without_anchor(text))
     if len(words) < _FEWEST_WORDS:
         return ()
+    # What somebody wrote into the file's header bears nothing out: it is cited only where it is named.
+    observations = [o for o in observations if not isinstance(o.data, MetadataEvidence)]
     shares = [(len(words & content_words(o.answer)) / len(words), -n, o.id) for n, o in enumerate(observations)]
     return tuple(id_ for share, _, id_ in sorted(shares, reverse=True)[:_MOST_CITED] if share >= _HELD)
 

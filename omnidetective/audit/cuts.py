@@ -1,6 +1,7 @@
 """Check "cuts": cuts, single takes, numbers of shots and camera moves are held against the measured shots.
 
-Only hard cuts are measured. Fades, dissolves and "transitions" are left alone, for they may be there unmeasured.
+Dissolves and "transitions" are left alone, for they may be there unmeasured. Where a fade or a dissolve was measured
+nobody is told that there is no cut: what the caption calls one may be that.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ def _cuts_near(piece: Piece, match: re.Match[str], looked: Looked, reading: Read
 def _no_cut(piece: Piece, match: re.Match[str], looked: Looked, reading: Reading) -> Finding | None:
     window = _seconds(piece, match, reading)
     if window is None:
+        return None
+    if any(fade.start_s < window.end_s and window.start_s < fade.end_s for _, e in looked for fade in e.fades):
         return None
     inside = Span(
         start_s=window.start_s, end_s=max(window.start_s + 0.1, min(window.end_s, reading.case.clip.duration_s))

@@ -1,6 +1,6 @@
 """The embedded detective: the same protocol, played by rules over what the instruments measured.
 
-First every instrument looks at the whole clip. Then denser looks go where the first ones left something: a voice that
+First the instruments look at the whole clip. Then denser looks go where the first ones left something: a voice that
 nobody transcribed, a short shot that text recognition may have skipped, a stretch of sound that is neither speech nor
 silence. It ends when nothing is left that would be worth a question.
 """
@@ -23,10 +23,15 @@ from omnidetective.settings import InvestigateSettings
 FIRST_QUESTIONS = {
     "asr": "What is said, when, and in which language?",
     "ocr": "Which text is shown, where, and from when to when?",
-    "shots": "Where are the cuts, and does anything move within the shots?",
+    "shots": "Where are the cuts and fades, does anything move within the shots, and what does the camera do?",
+    "faces": "How many faces are seen at once, and when?",
+    "colour": "Which colours fill the picture, how bright is it, and when does that change?",
+    "metadata": "What does the file say of itself?",
     "sound": "How loud is it, where is silence, and which kinds of sound are heard?",
 }
 """What each built-in instrument is asked about a whole clip."""
+_LATER = ("faces", "colour", "metadata")
+"""Asked about the whole clip when the others have answered, after the denser looks: most useful first."""
 OPEN_QUESTION = "What can be observed, in detail and in order of time?"
 
 _UNHEARD_S = 1.0
@@ -83,8 +88,8 @@ class RuleDetective:
         self._messages.append(Message(role="assistant", parts=(TextPart(text=""),), tool_calls=calls))
 
     def _wanted(self, case: Case) -> Iterator[Inquiry]:
-        for name, spec in self._specs.items():
-            yield Inquiry(name, FIRST_QUESTIONS.get(name, OPEN_QUESTION), None, spec.attributes)
+        first = [self._first(name) for name in self._specs if name not in _LATER]
+        yield from first
         if "asr" in self._specs:
             for span in _not_yet_alone(case, "asr", unheard_voices(case)):
                 yield Inquiry("asr", "A voice is active here: which words can be made out?", span, ("speech",))
@@ -94,6 +99,11 @@ class RuleDetective:
         if "sound" in self._specs:
             for span in _not_yet_alone(case, "sound", unknown_sounds(case)):
                 yield Inquiry("sound", "Which kinds of sound are heard here, apart from speech?", span, ("scene",))
+        if all(inquiry.key in self._asked for inquiry in first):
+            yield from (self._first(name) for name in _LATER if name in self._specs)
+
+    def _first(self, name: str) -> Inquiry:
+        return Inquiry(name, FIRST_QUESTIONS.get(name, OPEN_QUESTION), None, self._specs[name].attributes)
 
 
 def _not_yet_alone(case: Case, observer: str, spans: Iterable[Span]) -> Iterator[Span]:

@@ -67,12 +67,20 @@ class Statement:
 
 
 def cuts(case: Case) -> Iterator[Statement]:
-    """The changes of shot."""
-    times = sorted({cut.time_s for _, evidence in case.evidence(ShotEvidence) for cut in evidence.cuts})
+    """The hard changes of shot."""
+    starts = shot_starts(case)
     for observation, evidence in case.evidence(ShotEvidence):
         for cut in evidence.cuts:
-            clause = f"the picture cuts to {_shot_name(times.index(cut.time_s) + 2)}"
+            clause = f"the picture cuts to {shot_name(starts.index(cut.time_s) + 2)}"
             yield Statement(cut.time_s, cut.time_s, clause, "visual", (observation.id,), order=0)
+
+
+def shot_starts(case: Case) -> list[float]:
+    """When the second shot begins, the third, and so on: at cuts, and in the middle of gradual changes."""
+    evidence = [found for _, found in case.evidence(ShotEvidence)]
+    cut_times = {cut.time_s for found in evidence for cut in found.cuts}
+    soft = {shot.start_s for found in evidence if found.fades for shot in found.shots[1:]}
+    return sorted(cut_times | soft)
 
 
 def texts(case: Case) -> Iterator[Statement]:
@@ -144,7 +152,8 @@ def _sets_in(case: Case, observation_id: str, evidence: SoundEvidence, silent_to
         yield Statement(onset_s, onset_s, "the sound sets in", "audio", (observation_id,), order=4)
 
 
-def _shot_name(number: int) -> str:
+def shot_name(number: int) -> str:
+    """The second shot, the third, and so on."""
     return f"the {_ORDINALS[number - 2]} shot" if number - 2 < len(_ORDINALS) else f"shot {number}"
 
 

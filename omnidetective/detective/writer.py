@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from omnidetective.case import Case
+from omnidetective.detective.picture_statements import camera, faces, fades, looks, stands_still
 from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence
 from omnidetective.records import Event
@@ -27,8 +28,19 @@ class Account:
 
 def write(case: Case) -> Account:
     """The caption of what was measured."""
-    sentences: list[tuple[str, Statement]] = [(_sentence(s.text), s) for s in _whole(case)]
-    timed = joined([*cuts(case), *texts(case), *speech(case), *sounds(case), *silences(case)])
+    pictures = [*fades(case), *camera(case), *faces(case), *looks(case)]
+    whole = [*_whole(case), *(statement for statement in pictures if statement.start_s is None)]
+    sentences: list[tuple[str, Statement]] = [(_sentence(s.text), s) for s in joined(whole)]
+    timed = joined(
+        [
+            *cuts(case),
+            *(statement for statement in pictures if statement.start_s is not None),
+            *texts(case),
+            *speech(case),
+            *sounds(case),
+            *silences(case),
+        ]
+    )
     for second, moment in groupby(timed, key=lambda s: _second(s, case)):
         for n, statement in enumerate(moment):
             anchored = n == 0 and second is not None
@@ -54,6 +66,8 @@ def _whole(case: Case) -> Iterator[Statement]:
         count = len(evidence.shots)
         form = "a single shot" if count == 1 else f"{number_name(count)} shots"
         still = ", in which nothing moves" if evidence.still else ""
+        if not still and stands_still(case, evidence):
+            still = ", and the camera stands still"
         kind = f"{_format(facts.width, facts.height)}video"
         yield Statement(None, None, f"this {length} {kind} is made of {form}{still}", "visual", (observation.id,))
     elif not facts.has_video:

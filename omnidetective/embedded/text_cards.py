@@ -1,7 +1,10 @@
 """From readings of single frames to cards: one entry for one piece of text, with its first and its last moment. Pure.
 
 Two readings are the same card when they say the same, or nearly the same in the same place and one of them is unsure:
-the better one counts. Texts that differ in a digit, and sure readings that differ at all, are different texts.
+the better one counts. Texts that differ in a digit, and sure readings that differ at all, are different texts, unless
+they differ only in signs that look alike (O and 0) or in a speck before the first letter. Text that rolls keeps its
+words and changes its place; of text that runs through the picture from the right each reading shows a part, and the
+parts are put together.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 from omnidetective.embedded.text import TextLine
 
@@ -19,6 +23,17 @@ _ALIKE = 80.0
 """Least similarity, 0…100, of two readings of one text."""
 _SAME_PLACE = 0.3
 _SHORT = 2
+_LOOK_ALIKE = str.maketrans("0Oo1lI|5Ss8B", "OOOlllISSSBB")
+_STRAY = " .,·-_'`~|"
+"""What specks before a line are read as."""
+_ROW = 0.6
+"""Shared height of two lines, by the smaller one, from which they are in one row."""
+_RUNNING_WIDTH = 0.5
+_RUNNING_CHARS = 8
+_RUNNING_SHARE = 0.4
+"""Least of a line that must be known from the reading before, for it to be the same running text."""
+_TORN_CHARS = 4
+"""At the edge of the picture letters are torn, and read as others."""
 _DIGITS = re.compile(r"\d")
 
 
@@ -38,14 +53,23 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A card over time: it is there from reading ``first`` to reading ``last``."""
+    """A card over time: it is there from reading ``first`` to reading ``last``.
+
+    Attributes:
+        text, box, score: of its best reading.
+        first_box, last_box: where it was in its first and its last reading.
+        tail: of running text, what the last reading showed.
+    """
 
     text: str
     box: tuple[float, float, float, float]
     score: float
     first: int
     last: int
+    first_box: tuple[float, float, float, float]
+    last_box: tuple[float, float, float, float]
     seen: int = 1
+    tail: str = ""
 
     @property
     def sole(self) -> bool:
@@ -85,24 +109,71 @@ def _continued(tracks: list[Track], lines: Iterable[TextLine], n: int) -> list[T
         if t not in taken and m not in taken.values():
             taken[t] = m
     going_on = [_extended(track, left[taken[t]], n) if t in taken else track for t, track in enumerate(tracks)]
-    begun = [Track(line.text, line.box, line.score, n, n) for m, line in enumerate(left) if m not in taken.values()]
+    begun = [_begun(line, n) for m, line in enumerate(left) if m not in taken.values()]
     return going_on + begun
 
 
+def _begun(line: TextLine, n: int) -> Track:
+    return Track(line.text, line.box, line.score, n, n, first_box=line.box, last_box=line.box)
+
+
 def _extended(track: Track, line: TextLine, n: int) -> Track:
-    if line.score > track.score:
-        return replace(track, text=line.text, box=line.box, score=line.score, last=n, seen=track.seen + 1)
-    return replace(track, last=n, seen=track.seen + 1)
+    going_on = replace(track, last=n, last_box=line.box, seen=track.seen + 1)
+    more = _more_of(track, line)
+    if more is not None:
+        box = (min(track.box[0], line.box[0]), track.box[1], max(track.box[2], line.box[2]), track.box[3])
+        return replace(going_on, text=more, tail=line.text, box=box, score=min(track.score, line.score))
+    if line.text != track.text and line.text.lstrip(_STRAY) == track.text:
+        return going_on
+    cleaner = line.text != track.text and track.text.lstrip(_STRAY) == line.text
+    if (line.score > track.score or cleaner) and not track.tail:
+        return replace(going_on, text=line.text, box=line.box, score=line.score)
+    return going_on
 
 
 def _fit(track: Track, line: TextLine) -> float:
     """How well a line goes on with a track; 0 when it does not."""
-    place = _overlap(track.box, line.box)
+    place = max(_overlap(track.last_box, line.box), _overlap(track.box, line.box))
     if track.text == line.text:
-        # Text that rolls or flies keeps its words and changes its place.
         return 2.0 + place if place > 0 or len(line.text) > _SHORT else 0.0
+    near = place >= _SAME_PLACE or (len(line.text) > _RUNNING_CHARS and _rolls(track.last_box, line.box))
+    if near and _looks_like(track.text) == _looks_like(line.text):
+        return 1.0 + place
+    if _more_of(track, line) is not None:
+        return 0.5
     unsure = min(track.score, line.score) < _SURE
-    return place if unsure and place >= _SAME_PLACE and alike(track.text, line.text) else 0.0
+    return max(place, 0.1) if unsure and near and alike(track.text, line.text) else 0.0
+
+
+def _looks_like(text: str) -> str:
+    return text.lstrip(_STRAY).replace(" ", "").translate(_LOOK_ALIKE)
+
+
+def _rolls(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """Whether a line can have rolled up or down: straight above or below, and as large, but for what an edge hides."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    high, low = sorted((a[3] - a[1], b[3] - b[1]), reverse=True)
+    return width >= 0.8 * max(a[2] - a[0], b[2] - b[0]) and low >= 0.4 * high
+
+
+def _more_of(track: Track, line: TextLine) -> str | None:
+    """Running text with what a line adds to it: the line begins with what the track ends with, and goes on."""
+    shown = track.tail or track.text
+    if min(len(shown), len(line.text)) < _RUNNING_CHARS or not _one_wide_row(track.last_box, line.box):
+        return None
+    match = SequenceMatcher(None, shown, line.text, autojunk=False).find_longest_match()
+    enough = match.size >= max(_RUNNING_CHARS, _RUNNING_SHARE * len(line.text))
+    torn = len(shown) - (match.a + match.size)
+    if not enough or match.b > _TORN_CHARS or torn > _TORN_CHARS or match.a <= match.b:
+        return None
+    # What the reading before had torn at its end this one has whole.
+    return track.text[: len(track.text) - torn] + line.text[match.b + match.size :]
+
+
+def _one_wide_row(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    wide = min(a[2] - a[0], b[2] - b[0]) >= _RUNNING_WIDTH
+    return wide and height >= _ROW * min(a[3] - a[1], b[3] - b[1])
 
 
 def alike(one: str, other: str) -> bool:
@@ -134,7 +205,14 @@ def _mend_one(tracks: list[Track]) -> list[Track] | None:
                 if before.last + 1 == slip.first and slip.last + 1 == after.first and before.text == after.text:
                     best = max(before, after, key=lambda track: track.score)
                     seen = before.seen + slip.seen + after.seen
-                    whole = replace(best, first=before.first, last=after.last, seen=seen)
+                    whole = replace(
+                        best,
+                        first=before.first,
+                        last=after.last,
+                        first_box=before.first_box,
+                        last_box=after.last_box,
+                        seen=seen,
+                    )
                     return [whole, *(t for t in tracks if t is not slip and t is not before and t is not after)]
     return None
 

@@ -12,6 +12,7 @@ from omnidetective.errors import MediaError
 from omnidetective.evidence import Cut, Span
 from omnidetective.media import wire
 from omnidetective.media.decoder import decode
+from omnidetective.media.details import FileDetails, safe_details
 from omnidetective.media.encode import AudioFormat, EncodedMedia, audio_index, cut_span, encode_audio, read_pcm
 from omnidetective.media.measure import Loudness, find_cuts, measure_loudness
 from omnidetective.media.memo import Memo
@@ -284,6 +285,25 @@ class Clip:
             lambda: measure_loudness(self._source, wanted, below_db=below_db, min_silence_s=min_silence_s),
             size=lambda _: _SMALL_RESULT_BYTES,
         )
+
+    async def details(self) -> FileDetails:
+        """What the headers of the file say: facts of the streams that the clip is made of, and tags."""
+
+        async def compute() -> FileDetails:
+            settings, probe = self._source.settings, self._source.probe
+            request = wire.DetailsRequest(
+                path=str(self.path),
+                timeout_s=settings.process_timeout_s,
+                still=self.modality == "image",
+                video_index=probe.video_index,
+                audio_index=probe.audio_index,
+            )
+            [(reply, _)] = await decode(request, settings=settings)
+            if not isinstance(reply, wire.Details):
+                raise MediaError("the decoder said something else than was asked for", reason="decode_crashed")
+            return safe_details(dict(reply.facts), dict(reply.tags))
+
+        return await self._once(("details",), compute, size=lambda _: _SMALL_RESULT_BYTES)
 
     async def once(
         self, key: Hashable, compute: Callable[[], Coroutine[Any, Any, T]], *, size: Callable[[T], int]

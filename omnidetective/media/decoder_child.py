@@ -77,7 +77,7 @@ def _read_requests(requests: queue.SimpleQueue[wire.Request]) -> None:
 def _serve(request: wire.Request, replies: int) -> wire.Failed | None:
     try:
         # Imported here, not above: the limits are in force before a decoder library is loaded.
-        from omnidetective.media import decoder_image, decoder_probe, decoder_video
+        from omnidetective.media import decoder_details, decoder_image, decoder_probe, decoder_video
         from omnidetective.media.decoder_file import FileError
 
         # The default action of SIGALRM ends the process from the kernel, even inside a decoder that never returns.
@@ -86,6 +86,9 @@ def _serve(request: wire.Request, replies: int) -> wire.Failed | None:
             if isinstance(request, wire.ProbeRequest):
                 probe = decoder_image.probe(request.path, still=request.still) or decoder_probe.probe(request.path)
                 _write(replies, wire.pack(probe))
+                return None
+            if isinstance(request, wire.DetailsRequest):
+                _write(replies, wire.pack(decoder_details.details(request)))
                 return None
             if isinstance(request, wire.AnimationRequest):
                 pictures = decoder_image.animation(request.path)

@@ -21,7 +21,7 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 # Raster formats that decode by themselves: no EPS or PDF (they run programs), no WMF, no stub formats.
 Image.init()
-_FORMATS = tuple(
+FORMATS = tuple(
     name
     for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO")
     if name in Image.OPEN
@@ -47,7 +47,7 @@ def probe(path: str, *, still: bool) -> Probe | None:
         if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
             raise FileError("not_media", "it is a HEIF picture, which is not read", "convert it to JPEG or PNG")
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = Image.open(file, formats=FORMATS)
         except UnidentifiedImageError:
             return None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -143,7 +143,7 @@ def _duration_ms(image: Image.Image, number: int) -> float:
 
 def _open(file: BinaryIO) -> Image.Image:
     try:
-        return Image.open(file, formats=_FORMATS)
+        return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise FileError("not_media", "it is no picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

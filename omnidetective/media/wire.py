@@ -2,7 +2,7 @@
 
 A message is two big-endian 32-bit lengths, a JSON header and raw bytes. Nothing is ever unpickled: a decoder that a
 hostile file took over could send anything. One request goes in; any number of replies come out, the last of which is
-``Done``, ``Failed`` or ``Probe``.
+``Done``, ``Failed``, ``Probe`` or ``Details``.
 """
 
 from __future__ import annotations
@@ -54,6 +54,27 @@ class AnimationRequest:
     path: str
     timeout_s: float
     op: Literal["animation"] = "animation"
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsRequest:
+    """Say what the headers say of the streams used, and the tags. Answered by ``Details``. ``still``: of an image."""
+
+    path: str
+    timeout_s: float
+    still: bool
+    video_index: int | None
+    audio_index: int | None
+    op: Literal["details"] = "details"
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the headers say, by name. The receiver believes none of it: see ``media.details``."""
+
+    facts: dict[str, Any]
+    tags: dict[str, str]
+    op: Literal["details"] = "details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +138,22 @@ class Failed:
     op: Literal["failed"] = "failed"
 
 
-Request = ProbeRequest | FramesRequest | AnimationRequest
-Reply = Probe | Picture | Done | Failed
+Request = ProbeRequest | FramesRequest | AnimationRequest | DetailsRequest
+Reply = Probe | Details | Picture | Done | Failed
 
 _REQUESTS: dict[str, type[Request]] = {
     "probe": ProbeRequest,
     "frames": FramesRequest,
     "animation": AnimationRequest,
+    "details": DetailsRequest,
 }
-_REPLIES: dict[str, type[Reply]] = {"probe": Probe, "picture": Picture, "done": Done, "failed": Failed}
+_REPLIES: dict[str, type[Reply]] = {
+    "probe": Probe,
+    "details": Details,
+    "picture": Picture,
+    "done": Done,
+    "failed": Failed,
+}
 
 
 class WireError(Exception):

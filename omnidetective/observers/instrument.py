@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from omnidetective.evidence import Span
+from omnidetective.evidence import Cut, Span
 from omnidetective.media.clip import Clip, GrayFrame
 from omnidetective.observers.base import in_proportion
 
@@ -47,3 +47,8 @@ def luma(frame: GrayFrame) -> NDArray[np.uint8]:
 def times(spans: Iterable[Span]) -> str:
     """Spans in words: ``0.00–1.50, 3.00–4.20 s``."""
     return ", ".join(f"{span.start_s:.2f}–{span.end_s:.2f}" for span in spans) + " s"
+
+
+def changed_at_s(before_s: float, after_s: float, cuts: Sequence[Cut]) -> float:
+    """When something changed that two frames show differently: at a cut between them, else halfway."""
+    return next((cut.time_s for cut in cuts if before_s < cut.time_s <= after_s), (before_s + after_s) / 2)

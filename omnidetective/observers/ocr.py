@@ -72,7 +72,7 @@ class Ocr:
         ),
         attributes=("scene", "objects", "narrative"),
         settings=OcrSettings,
-        cost="no model call; about 0.3 s of one processor for each picture that is read",
+        cost="0.5 to 2 s of one processor for a frame whose text may be new, 120 frames at most",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
@@ -154,7 +154,8 @@ class Ocr:
         fps = min(_BOUNDARY_FPS, _BOUNDARY_FRAMES / (reading.time_s - reading.since_s))
         span = Span(start_s=reading.since_s, end_s=min(reading.time_s + 0.5 / fps, clip.duration_s))
         frames = await clip.gray_frames(fps, span=span, longest_side_px=_GRAY_SIDE_PX)
-        places = [region(luma(frame), track.box) for frame in frames]
+        box = track.first_box if came else track.last_box
+        places = [region(luma(frame), box) for frame in frames]
         if len(places) < 2:
             return reading.time_s
         return frames[await asyncio.to_thread(switch_index, places, came=came)].time_s or 0.0

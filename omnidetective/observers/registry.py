@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
     "audio_llm": "omnidetective.observers.audio_llm:AudioLlm",
+    "colour": "omnidetective.observers.colour:ColourObserver",
+    "faces": "omnidetective.observers.faces:Faces",
     "frame_captioner": "omnidetective.observers.frame_captioner:FrameCaptioner",
+    "metadata": "omnidetective.observers.metadata:Metadata",
     "ocr": "omnidetective.observers.ocr:Ocr",
     "omni_llm": "omnidetective.observers.omni_llm:OmniLlm",
     "shots": "omnidetective.observers.shots:Shots",

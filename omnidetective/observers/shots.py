@@ -1,8 +1,9 @@
-"""Instrument: cuts, the shots between them, and whether anything moves."""
+"""Instrument: cuts, fades, the shots between them, whether anything moves, and what the camera does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -11,10 +12,11 @@ from pydantic import Field
 from omnidetective.embedded.changes import largest_change, mean_change
 from omnidetective.embedded.inference import infer
 from omnidetective.errors import ObserverUnavailableError
-from omnidetective.evidence import Cut, ShotEvidence, Span
+from omnidetective.evidence import CameraMove, Cut, Fade, ShotEvidence, Span
 from omnidetective.media.clip import Clip, GrayFrame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
-from omnidetective.observers.instrument import luma, span_of, times
+from omnidetective.observers.instrument import luma, span_of, time_to_answer_s, times
+from omnidetective.observers.shot_motion import Seen, look
 from omnidetective.records import Observation
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _MOVES = 5.0
 """Mean difference of the most different block; compression alone stays below."""
 _MOST_SAMPLES = 240
 _SAMPLE_FPS = 4.0
+_MOST_TOLD = 40
 
 
 class ShotsSettings(ObserverSettings):
@@ -42,7 +45,7 @@ class ShotsSettings(ObserverSettings):
 
 
 class Shots:
-    """Measures where the picture is cut."""
+    """Measures where the picture is cut or fades, and follows the camera."""
 
     spec: ClassVar[ObserverSpec] = ObserverSpec(
         name="shots",
@@ -50,29 +53,35 @@ class Shots:
         modalities=("video",),
         needs="video",
         description=(
-            "Measures the times of hard cuts, the shots between them, and whether anything moves within the shots. "
-            "It does not see what is shown. Flashes are no cuts; dissolves and fades are not reported."
+            "Measures hard cuts, fades from and to a plain picture, dissolves, the shots between them, whether "
+            "anything moves, and, from the motion of the whole picture, what the camera does: static, pan, tilt, zoom, "
+            "unsteady. It does not see what is shown. Flashes are no cuts; a dissolve between moving pictures can be "
+            "missed. It cannot tell a zoom from a camera that comes nearer, nor a pan from one that moves sideways, "
+            "and says nothing of a camera that does two things at once or that shows something plain."
         ),
         attributes=("camera", "narrative"),
         settings=ShotsSettings,
-        cost="no model; some hundredths of a second of one processor for a second of clip",
+        cost="no model; 0.1 s of one processor for a second of clip, less in clips over ten minutes",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:
         assert isinstance(settings, ShotsSettings)
         self._settings = settings
+        self._limit_s = context.settings.investigate.observer_timeout_s
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
         if clip.modality == "image":
             raise ObserverUnavailableError("an image has no shots", reason="no_video")
+        deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         wanted = span_of(clip, span)
         candidates = await clip.scene_cuts(threshold=self._settings.threshold, span=wanted)
         cuts = await self._real_cuts(clip, candidates, wanted)
-        edges = [wanted.start_s, *(cut.time_s for cut in cuts), wanted.end_s]
-        shots = tuple(Span(start_s=a, end_s=b) for a, b in pairwise(edges) if b > a)
+        seen = await look(clip, wanted, cuts, deadline=deadline)
+        shots = _shots(cuts, seen.fades, wanted)
         still = await self._still(clip, shots, wanted)
-        evidence = ShotEvidence(cuts=cuts, shots=shots, still=still)
-        return observation(self.spec, question, span, answer=_describe(evidence), data=evidence)
+        evidence = ShotEvidence(cuts=cuts, shots=shots, still=still, fades=seen.fades, camera=seen.camera)
+        answer = _describe(evidence, seen, wanted)
+        return observation(self.spec, question, span, answer=answer, data=evidence)
 
     async def _real_cuts(self, clip: Clip, candidates: Sequence[Cut], span: Span) -> tuple[Cut, ...]:
         """Without flashes, and without what changes as much before or after."""
@@ -133,18 +142,60 @@ def is_still(frames: Sequence[GrayFrame], shots: Sequence[Span]) -> bool | None:
     return True if compared else None
 
 
-def _describe(evidence: ShotEvidence) -> str:
+def _shots(cuts: Sequence[Cut], fades: Sequence[Fade], span: Span) -> tuple[Span, ...]:
+    """The shots between cuts; where one becomes another gradually they meet halfway."""
+    edges = [span.start_s, *sorted([*(cut.time_s for cut in cuts), *_soft_edges(cuts, fades)]), span.end_s]
+    return tuple(Span(start_s=a, end_s=b) for a, b in pairwise(edges) if b > a)
+
+
+def _soft_edges(cuts: Sequence[Cut], fades: Sequence[Fade]) -> Iterator[float]:
+    for fade in fades:
+        if fade.kind == "dissolve":
+            yield round((fade.start_s + fade.end_s) / 2, 3)
+    for gone, come in pairwise(fades):
+        cut_between = any(gone.end_s - 0.1 <= cut.time_s <= come.start_s + 0.1 for cut in cuts)
+        if (gone.kind, come.kind) == ("out", "in") and not cut_between:
+            yield round((gone.end_s + come.start_s) / 2, 3)
+
+
+def _describe(evidence: ShotEvidence, seen: Seen, span: Span) -> str:
     count = len(evidence.shots)
     first, last = evidence.shots[0].start_s, evidence.shots[-1].end_s
-    if not evidence.cuts:
+    if count == 1:
         lines = [f"One shot, {first:.2f}–{last:.2f} s, without a cut."]
     else:
         at = ", ".join(f"{cut.time_s:.2f}" for cut in evidence.cuts)
         lines = [
             f"{count} shots between {first:.2f} and {last:.2f} s.",
-            f"Cuts at {at} s.",
+            f"Cuts at {at} s." if at else "No hard cut.",
             f"Shots: {times(evidence.shots)}.",
         ]
     if evidence.still is not None:
         lines.append("Nothing moves within the shots." if evidence.still else "The picture moves within the shots.")
+    lines.append(_fades_told(evidence.fades))
+    lines.append(f"The camera was not followed: {seen.no_camera}." if seen.no_camera else _camera_told(evidence.camera))
+    looked_s = sum(part.duration_s for part in seen.looked)
+    if looked_s < span.duration_s - 0.5:
+        lines.append(
+            f"For fades and camera {looked_s:.0f} of {span.duration_s:.0f} s were looked at: {times(seen.looked)}."
+        )
     return "\n".join(lines)
+
+
+def _fades_told(fades: Sequence[Fade]) -> str:
+    if not fades:
+        return "No fade and no dissolve was seen."
+    names = {"in": "fade in", "out": "fade out", "dissolve": "dissolve"}
+    told = ", ".join(f"{names[fade.kind]} {fade.start_s:.2f}–{fade.end_s:.2f} s" for fade in fades[:_MOST_TOLD])
+    return f"Gradual changes: {told}{_and_more(len(fades))}."
+
+
+def _camera_told(camera: Sequence[CameraMove]) -> str:
+    if not camera:
+        return "What the camera does could not be told."
+    told = ", ".join(f"{move.motion} {move.start_s:.2f}–{move.end_s:.2f} s" for move in camera[:_MOST_TOLD])
+    return f"Camera: {told}{_and_more(len(camera))}. Nothing is said of the rest."
+
+
+def _and_more(count: int) -> str:
+    return f" and {count - _MOST_TOLD} more" if count > _MOST_TOLD else ""

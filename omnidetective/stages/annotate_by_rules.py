@@ -9,13 +9,20 @@ from dataclasses import replace
 from omnidetective.captions.anchors import anchor_text
 from omnidetective.case import Case
 from omnidetective.detective.writer import write
-from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence, TextEvidence
+from omnidetective.evidence import (
+    ColourEvidence,
+    FaceEvidence,
+    ShotEvidence,
+    SoundEvidence,
+    SpeechEvidence,
+    TextEvidence,
+)
 from omnidetective.settings import AnnotatorSettings, Shows
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.measuring import measured
 
 _EVIDENCE: Mapping[str, tuple[type, ...]] = {
-    "frames": (ShotEvidence, TextEvidence),
+    "frames": (ShotEvidence, TextEvidence, FaceEvidence, ColourEvidence),
     "audio": (SoundEvidence, SpeechEvidence),
     "transcript": (SpeechEvidence,),
 }

@@ -19,7 +19,7 @@ from omnidetective.case import NOT_SETTLED, Case
 from omnidetective.detective.conversation import shortened
 from omnidetective.detective.inquiry import Inquiry, InquiryArguments
 from omnidetective.detective.turns import fit_inquiry
-from omnidetective.evidence import Span
+from omnidetective.evidence import MetadataEvidence, Span
 from omnidetective.findings import AttributeAudit, AuditError, Contradiction
 from omnidetective.observers.ask import ask
 from omnidetective.observers.guard import was_refused
@@ -184,7 +184,8 @@ async def _found(case: Case, context: StageContext, left: Sequence[str], most: i
 
 def _by_instrument(point: _Point) -> Contradiction | None:
     """A point settled by the instruments among those who disagree with witnesses."""
-    measured = [o for o in point.reports if o.kind == "instrument"]
+    # What is written into the header of a file is no measurement of what it shows.
+    measured = [o for o in point.reports if o.kind == "instrument" and not isinstance(o.data, MetadataEvidence)]
     if not measured or len(measured) == len(point.reports):
         return None
     finding = "; ".join(f"{o.observer}: {shortened(o.answer, _FINDING_CHARS)}" for o in measured)

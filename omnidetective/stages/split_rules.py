@@ -1,6 +1,6 @@
 """The embedded integrator's split: each sentence goes to the attribute that its evidence measures.
 
-No instrument measures characters, actions, narrative or emotions: their captions stay absent rather than invented.
+No instrument measures actions, narrative or emotions: their captions stay absent rather than invented.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from omnidetective.captions.quotes import find_quotes
 from omnidetective.case import Case
 from omnidetective.draft import Draft, Section
-from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence, TextEvidence
+from omnidetective.evidence import (
+    ColourEvidence,
+    FaceEvidence,
+    ShotEvidence,
+    SoundEvidence,
+    SpeechEvidence,
+    TextEvidence,
+)
 from omnidetective.records import Attribute, Event
 from omnidetective.stages.caption_lines import lines_of, with_lines
 
@@ -52,6 +59,10 @@ def attribute_of(event: Event, case: Case) -> Attribute | None:
         return "objects"
     if any(isinstance(data, ShotEvidence) for data in cited):
         return "camera"
+    if any(isinstance(data, FaceEvidence) for data in cited):
+        return "characters"
+    if any(isinstance(data, ColourEvidence) for data in cited):
+        return "scene"
     if any(isinstance(data, (SoundEvidence, SpeechEvidence)) for data in cited) and event.modality == "audio":
         return "scene"
     # That a picture is a still one in portrait format is known from its file, whoever looked at it.

@@ -9,7 +9,9 @@ from detective.cases import make_case, seen_by
 from omnidetective.case import Case
 from omnidetective.draft import Draft
 from omnidetective.evidence import (
+    CameraMove,
     Cut,
+    Fade,
     ShotEvidence,
     SoundEvent,
     SoundEvidence,
@@ -47,6 +49,25 @@ def shots(*cuts: float, length_s: float = 20.0, still: bool | None = False, span
     """The cuts and the shots between them."""
     spans = tuple(Span(start_s=a, end_s=b) for a, b in itertools.pairwise([0.0, *cuts, length_s]))
     return seen_by("shots", ShotEvidence(cuts=tuple(Cut(time_s=t) for t in cuts), shots=spans, still=still), span=span)
+
+
+def filmed(
+    *moves: tuple[float, float, str],
+    fades: tuple[tuple[float, float, str], ...] = (),
+    cuts: tuple[float, ...] = (),
+    length_s: float = 20.0,
+    span: Span | None = None,
+) -> Observation:
+    """What the camera does, and where the picture fades."""
+    spans = tuple(Span(start_s=a, end_s=b) for a, b in itertools.pairwise([0.0, *cuts, length_s]))
+    data = ShotEvidence(
+        cuts=tuple(Cut(time_s=t) for t in cuts),
+        shots=spans,
+        still=False,
+        fades=tuple(Fade.model_validate({"start_s": a, "end_s": b, "kind": kind}) for a, b, kind in fades),
+        camera=tuple(CameraMove.model_validate({"start_s": a, "end_s": b, "motion": m}) for a, b, m in moves),
+    )
+    return seen_by("shots", data, span=span)
 
 
 def sound(

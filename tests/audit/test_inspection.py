@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 import pytest
-from audit.claims import asr, clip, ocr, shots, sound
+from audit.claims import asr, clip, filmed, ocr, shots, sound
 
 from omnidetective.audit.finding import WHY_CHARS
 from omnidetective.audit.inspection import CHECKS, inspect
@@ -93,6 +93,21 @@ FAULTS = [
     Fault("The video contains 3 cuts.", clip(shots(4.0)), (("cuts", "video contains 3 cuts"),)),
     Fault("At 2s, the camera slowly pans to the left.", clip(shots(still=True)),
           (("cuts", "the camera slowly pans"),)),
+    # camera
+    Fault("The camera slowly pans to the left across a square.", clip(filmed((0, 20, "pan right"))),
+          (("camera", "The camera slowly pans to the left"),)),
+    Fault("At 8s, the camera zooms in on her face.", clip(filmed((0, 20, "static"))),
+          (("camera", "the camera zooms in"),)),
+    Fault("At 8s, the camera pulls back. At 12s, a dog runs.", clip(filmed((0, 5, "static"), (5, 20, "zoom in"))),
+          (("camera", "the camera pulls back"),)),
+    Fault("At 3s, the camera tilts down to his shoes. At 9s, it rests.",
+          clip(filmed((0, 9, "tilt up"), (9, 20, "static"), cuts=(9.0,))), (("camera", "the camera tilts down"),)),
+    Fault("The camera remains completely static.", clip(filmed((0, 11, "pan left"), (11, 20, "zoom out"))),
+          (("camera", "The camera remains completely static"),)),
+    Fault("At 18s, the screen fades to black.", clip(filmed((0, 20, "static"))),
+          (("camera", "the screen fades to black"),)),
+    Fault("At 0s, the scene slowly fades in from black. At 9s, a dog runs.",
+          clip(filmed((0, 20, "pan left"), fades=((18, 19, "out"),))), (("camera", "the scene slowly fades in"),)),
     # times
     Fault("At 25s, the lights go out.", clip(), (("time", "At 25s,"),)),
     Fault("At 5s, a dog barks. At 5s, it runs off.", clip(), (("time", "At 5s, it runs off."),)),
@@ -202,6 +217,23 @@ INNOCENT = [
     ("At 9s, the scene cuts to a kitchen.", clip()),
     ("The camera never pans or moves.", clip(shots(still=True))),
     ("At 9s, the lighting of the scene changes to red.", clip(shots())),
+    ("At 4s, the scene cuts to a kitchen.", clip(filmed(fades=((3.0, 4.0, "dissolve"),)))),
+    # camera
+    ("The camera slowly pans to the left across a square.", clip(filmed((0, 20, "pan left")))),
+    ("The camera pans to the left.", clip(filmed((0, 12, "pan right")))),
+    ("The camera pans to the left.", clip(filmed((0, 20, "unsteady")))),
+    ("The camera pans from right to left.", clip(filmed((0, 20, "pan left")))),
+    ("At 4s, the camera zooms in on her.", clip(filmed((0, 20, "pan right")))),
+    ("At 8s, the camera pans left.", clip(filmed((0, 8, "static"), (8, 9, "pan left"), (9, 20, "static")))),
+    ("At 8s, the camera pans left.", clip(filmed((0, 8, "static"), (9, 20, "static")))),
+    ("At 8s, the camera pans left.", clip(filmed((0, 10, "static"), span=Span(start_s=0, end_s=10)))),
+    ("The camera does not pan left; the camera never moves closer.", clip(filmed((0, 20, "pan right")))),
+    ("The camera remains static as a car passes.", clip(filmed((0, 4, "static"), (4, 20, "pan left")))),
+    ("The camera is still recording.", clip(filmed((0, 20, "pan left")))),
+    ("At 18s, the screen fades to black.", clip(filmed((0, 18, "static"), fades=((18, 20, "out"),)))),
+    ("At 18s, the screen fades to black.", clip(filmed((0, 17, "static")))),
+    ("At 9s, the title fades in over the sea, and the scene fades to a beach.", clip(filmed((0, 20, "static")))),
+    ("At 9s, the camera operator pans his camera left.", clip(filmed((0, 20, "static")))),
     # times
     ("At 0s, a dog barks. At 5s, it runs off. At 19s, it sleeps.", clip()),
     ("This 20-second video shows a dog.", clip(duration_s=20.4)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from audit.claims import asr, clip, ocr, shots, sound
+from audit.claims import asr, clip, filmed, ocr, shots, sound
 from detective.cases import make_case, seen_by
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,14 @@ from omnidetective.audit.inspection import inspect
 from omnidetective.case import Case
 from omnidetective.detective.writer import write
 from omnidetective.evidence import (
+    CameraMove,
+    Colour,
+    ColourEvidence,
     Cut,
+    FaceCount,
+    FaceEvidence,
+    Fade,
+    Look,
     ShotEvidence,
     SoundEvent,
     SoundEvidence,
@@ -52,6 +59,7 @@ labels = st.sampled_from(
      "video game music", "whispering",
      "narration, monologue", "inside, small room", "sound effect", "guitar", "explosion"]
 )  # fmt: skip
+MOTIONS = ("static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out", "unsteady")
 languages = st.sampled_from([None, "en", "fr", "zh"])
 looks = st.none() | st.tuples(st.floats(0, 9), st.floats(10, 20)).map(lambda t: Span(start_s=t[0], end_s=t[1]))
 
@@ -89,8 +97,36 @@ def shot_lists(draw: st.DrawFn) -> Observation:
     cuts = sorted(set(draw(st.lists(times.filter(lambda t: t > 0.2), max_size=12))))
     spans = tuple(Span(start_s=a, end_s=b) for a, b in itertools.pairwise([0.0, *cuts, LENGTH_S]))
     still = draw(st.sampled_from([None, True, False]))
-    data = ShotEvidence(cuts=tuple(Cut(time_s=t) for t in cuts), shots=spans, still=still)
+    edges = sorted({0.0, LENGTH_S, *draw(st.lists(times, max_size=8))})
+    pieces = [(a, b, draw(st.sampled_from([*MOTIONS, None]))) for a, b in itertools.pairwise(edges)]
+    kinds = st.sampled_from(["in", "out", "dissolve"])
+    data = ShotEvidence(
+        cuts=tuple(Cut(time_s=t) for t in cuts),
+        shots=spans,
+        still=still,
+        fades=tuple(Fade(start_s=a, end_s=b, kind=draw(kinds)) for a, b, motion in pieces if motion is None),
+        camera=tuple(CameraMove(start_s=a, end_s=b, motion=motion) for a, b, motion in pieces if motion is not None),
+    )
     return seen_by("shots", data, span=draw(looks))
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> Observation:
+    """Faces, or colours and light."""
+    edges = sorted({0.0, LENGTH_S, *draw(st.lists(times, max_size=9))})
+    if draw(st.booleans()):
+        counts = tuple(
+            FaceCount(start_s=a, end_s=b, faces=draw(st.integers(0, 3))) for a, b in itertools.pairwise(edges)
+        )
+        return seen_by("faces", FaceEvidence(counts=counts, frames_read=9), span=draw(looks))
+    colours = st.sampled_from(
+        [(Colour(name="red", hex="#ff0000", share=0.7),), (), (Colour(name="dark blue", hex="#000060", share=1.0),)]
+    )
+    seen = tuple(
+        Look(start_s=a, end_s=b, brightness=draw(st.sampled_from([0.05, 0.5, 0.95])), colours=draw(colours))
+        for a, b in itertools.pairwise(edges)
+    )
+    return seen_by("colour", ColourEvidence(looks=seen), span=draw(looks))
 
 
 @st.composite
@@ -116,7 +152,7 @@ def sounds(draw: st.DrawFn) -> Observation:
 def cases(draw: st.DrawFn) -> Case:
     observations = [
         observation
-        for kind in (shot_lists(), texts(), speeches(), sounds())
+        for kind in (shot_lists(), texts(), pictures(), speeches(), sounds())
         for observation in draw(st.lists(kind, max_size=2))
     ]
     modality = draw(st.sampled_from(["video", "video", "audio", "image"]))
@@ -128,7 +164,9 @@ def cases(draw: st.DrawFn) -> Case:
         ]
         return make_case(seen_by("ocr", TextEvidence(cards=tuple(cards), frames_read=1)), modality="image")
     if draw(st.booleans()):
-        return make_case(*(o for o in observations if o.observer in ("ocr", "shots")), has_audio=False)
+        return make_case(
+            *(o for o in observations if o.observer in ("ocr", "shots", "faces", "colour")), has_audio=False
+        )
     return make_case(*observations, duration_s=LENGTH_S)
 
 
@@ -137,6 +175,7 @@ def cases(draw: st.DrawFn) -> Case:
 @example(clip(asr((1, 2, "Thank you."), (3, 4, "Thank you."), (5, 6, "Thank you."), (7, 8, "Thank you."), score=0.5)))
 @example(clip(ocr(*((t, t + 1, "OPEN DAILY") for t in range(0, 18, 3)))))
 @example(clip(shots(*range(1, 19))))
+@example(clip(filmed(*((t, t + 1, "pan left") for t in range(18)))))
 @example(clip(sound(*((t, t + 1, "telephone bell ringing") for t in range(0, 18, 4)))))
 @example(clip(asr((0, 9, "no " * 40)), ocr((0, 3, "**SALE** <b>now</b>"))))
 def test_what_the_embedded_writer_writes_has_no_finding(case: Case) -> None:
@@ -150,7 +189,8 @@ def captions(draw: st.DrawFn) -> str:
         ["At 3s, ", "At 30s, ", "At 3s, ", "[00:07] ", "At 4.5s, ", "a man says “hello there my friend” ", "“", "”",
          "a sign reads “EXIT ONLY” ", "music plays. ", "the scene cuts to a kitchen. ", "**", "<br>", '"x y z" ',
          "This 90-second video ", "a voice narrates. ", "“你好” ", "He walks on and on. ", "\n", "ﬁn ", "İ ", "no ",
-         "in one continuous take ", "The video is silent throughout. "]
+         "in one continuous take ", "The video is silent throughout. ", "The camera pans left. ",
+         "the screen fades out "]
     )  # fmt: skip
     return draw(st.lists(pieces | st.text(max_size=4), max_size=25).map("".join))
 

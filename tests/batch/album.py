@@ -122,7 +122,9 @@ def models_file(folder: Path, server: FaultyOpenAI) -> Path:
         "roles": {"detective": "mind", "frame_captioner": "eyes"},
         "settings": {
             # The embedded instruments are not what is tested here.
-            "observers": {name: {"enabled": False} for name in ("asr", "ocr", "sound", "shots")},
+            "observers": {
+                name: {"enabled": False} for name in ("asr", "colour", "faces", "metadata", "ocr", "shots", "sound")
+            },
         },
     }
     file = folder / "album.yaml"

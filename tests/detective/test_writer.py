@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 from omnidetective.case import Case
 from omnidetective.detective.writer import write
 from omnidetective.evidence import (
+    CameraMove,
+    Colour,
+    ColourEvidence,
     Cut,
     Evidence,
+    FaceCount,
+    FaceEvidence,
+    Fade,
+    Look,
+    MetadataEvidence,
     ShotEvidence,
     SoundEvent,
     SoundEvidence,
@@ -232,3 +240,47 @@ def test_the_end_of_a_silence_is_told_where_nothing_else_says_what_sets_in() -> 
     assert "sets in" not in write(make_case(seen_by("sound", known))).caption
     fades = sound.model_copy(update={"onsets_s": (2.0,)})
     assert "sets in" not in write(make_case(seen_by("sound", fades))).caption
+
+
+def test_the_picture_as_a_whole_is_told_where_it_is_certain_and_strikes() -> None:
+    seen = ShotEvidence(
+        cuts=(Cut(time_s=12.0),),
+        shots=(Span(start_s=0, end_s=6.5), Span(start_s=6.5, end_s=12), Span(start_s=12, end_s=20)),
+        still=False,
+        fades=(Fade(start_s=6, end_s=7, kind="dissolve"), Fade(start_s=18, end_s=20, kind="out")),
+        camera=(
+            CameraMove(start_s=0, end_s=6, motion="pan left"),
+            CameraMove(start_s=7, end_s=12, motion="static"),
+            CameraMove(start_s=12, end_s=12.5, motion="zoom in"),
+        ),
+    )
+    counts = (FaceCount(start_s=0, end_s=7, faces=0), FaceCount(start_s=7, end_s=12, faces=2),
+              FaceCount(start_s=12, end_s=13, faces=3), FaceCount(start_s=13, end_s=20, faces=0))  # fmt: skip
+    red, grey = Colour(name="red", hex="#d01020", share=0.7), Colour(name="grey", hex="#808080", share=0.4)
+    looks = (Look(start_s=0, end_s=12, brightness=0.5, colours=(grey,)),
+             Look(start_s=12, end_s=20, brightness=0.5, colours=(red,)))  # fmt: skip
+    case = make_case(
+        seen_by("shots", seen),
+        seen_by("faces", FaceEvidence(counts=counts, frames_read=20)),
+        seen_by("colour", ColourEvidence(looks=looks)),
+        seen_by("metadata", MetadataEvidence(facts={"container": "MP4"}, tags={"title": "A dog"})),
+    )
+    assert write(case).caption == (
+        "This 20-second landscape video is made of three shots. "
+        "At 0s, the view moves to the left. "
+        "At 6s, the picture dissolves into the second shot. "
+        "At 7s, two faces are seen. "
+        "At 12s, the picture cuts to the third shot. Red dominates the picture. "
+        "At 18s, the picture fades out."
+    )
+
+
+def test_what_holds_from_beginning_to_end_has_no_time() -> None:
+    still = shots().model_copy(update={"camera": (CameraMove(start_s=0, end_s=20, motion="static"),)})
+    face = FaceEvidence(counts=(FaceCount(start_s=0, end_s=20, faces=1),), frames_read=20)
+    black = Look(start_s=0, end_s=20, brightness=0.02, colours=(Colour(name="black", hex="#000000", share=0.95),))
+    case = make_case(seen_by("shots", still), seen_by("faces", face), seen_by("colour", ColourEvidence(looks=(black,))))
+    assert write(case).caption == (
+        "This 20-second landscape video is made of a single shot, and the camera stands still. One face is seen. "
+        "Black fills the picture."
+    )

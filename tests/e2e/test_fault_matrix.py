@@ -56,7 +56,9 @@ def config_for(server: FaultyOpenAI, folder: Path, **retry: Any) -> Config:
     settings = {
         "retry": {"attempts": 3, "first_wait_s": 0.01, "call_timeout_s": 1.0, "total_s": 10.0, **retry},
         # The embedded instruments are not what is tested here.
-        "observers": {name: {"enabled": False} for name in ("asr", "ocr", "sound", "shots")},
+        "observers": {
+            name: {"enabled": False} for name in ("asr", "colour", "faces", "metadata", "ocr", "shots", "sound")
+        },
     }
     file = folder / "set.yaml"
     file.write_text(

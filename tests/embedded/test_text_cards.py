@@ -105,3 +105,42 @@ def test_reading_order_does_not_depend_on_the_order_of_finding(shuffled: random.
     mixed = lines[:]
     shuffled.shuffle(mixed)
     assert in_reading_order(mixed) == tuple(lines)
+
+
+def test_signs_that_look_alike_make_no_other_card_however_sure() -> None:
+    seen = [[("Chapter One", 0.99, TOP)], [("Chapter 0ne", 0.97, TOP)], [("Chapter 0ne", 0.97, TOP)]]
+    assert told(readings(*seen)) == [("Chapter One", 0, 2)]
+
+
+def test_rolling_credits_are_one_card_a_line_and_end_where_they_are_last() -> None:
+    def rolled(n: int) -> list[tuple[str, float, tuple[float, float, float, float]]]:
+        director = "DIRECTED 8Y" if n == 1 else "DIRECTED BY"
+        lines = [(director, 0.9 - 0.2 * n), ("A. N. Other", 1.1 - 0.2 * n)]
+        return [(text, 0.97, (0.3, y, 0.7, y + 0.08)) for text, y in lines if 0 <= y < 0.95]
+
+    tracks = track_cards(readings(*(rolled(n) for n in range(7)), every_s=1.0))
+    assert [(track.text, track.first, track.last) for track in tracks] == [("DIRECTED BY", 0, 4), ("A. N. Other", 1, 5)]
+    assert (round(tracks[0].first_box[1], 2), round(tracks[0].last_box[1], 2)) == (0.9, 0.1)
+
+
+NEWS = "Breaking news: the mayor of Little Wenlock resigned today after a long dispute about a bridge of stone"
+
+
+@given(st.integers(3, 12), st.integers(38, 60), st.integers(0, 2))
+def test_running_text_is_put_together_again(step: int, shown: int, torn: int) -> None:
+    strip = (0.0, 0.9, 1.0, 0.97)
+    seen = []
+    for start in range(0, len(NEWS) - shown + step, step):
+        part = NEWS[start : start + shown]
+        # What the edges of the picture cut through is read as something else.
+        part = part[:-torn] + "~" * torn if torn and start + shown < len(NEWS) else part
+        seen.append([(part, 0.95, strip)])
+    (card,) = track_cards(readings(*seen, every_s=1.0))
+    assert card.text == NEWS
+    assert (card.first, card.last) == (0, len(seen) - 1)
+
+
+def test_two_wide_lines_in_one_place_are_no_running_text() -> None:
+    wide = (0.1, 0.8, 0.9, 0.9)
+    one, other = "the first of the two sentences", "the second of the two sentences"
+    assert told(readings([(one, 0.99, wide)], [(other, 0.99, wide)])) == [(one, 0, 0), (other, 1, 1)]

@@ -135,3 +135,52 @@ def test_without_the_packages_it_is_unavailable_with_the_command(monkeypatch: py
 async def test_a_picture_of_no_contrast_holds_no_text(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "gray").save(tmp_path / "gray.png")
     assert text(await observe(instrument(Ocr), tmp_path / "gray.png")).cards == ()
+
+
+def lettering(path: Path, lines: tuple[str, ...], size: tuple[int, int]) -> Path:
+    """Lines of white text on black."""
+    image = Image.new("RGB", size, "black")
+    for n, line in enumerate(lines):
+        ImageDraw.Draw(image).text((20, 10 + 120 * n), line, fill="white", font=ImageFont.load_default(36))
+    image.save(path)
+    return path
+
+
+CODING = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-r", "25")
+
+
+async def test_rolling_credits_are_one_entry_a_line(film: Film, tmp_path: Path) -> None:
+    names = ("DIRECTED BY", "Maria Fernandez", "EDITED BY", "Jonathan Whitaker")
+    roll = lettering(tmp_path / "roll.png", names, (480, 500))
+    ground = ("-f", "lavfi", "-t", "9", "-i", "color=black:s=640x360:r=25", "-loop", "1", "-i", str(roll))
+    path = film("credits.mp4", *ground, "-filter_complex", "[0][1]overlay=x=80:y='360-100*t':shortest=1", *CODING)
+    cards = text(await observe(instrument(Ocr), path)).cards
+    assert tuple(item.text for item in cards) == names
+    for n, item in enumerate(cards):
+        # On screen from when it comes in below to when it goes out above.
+        assert item.start_s == pytest.approx((20 + 120 * n) / 100, abs=1.1)
+        assert item.end_s == pytest.approx((400 + 120 * n) / 100, abs=1.1)
+
+
+async def test_a_ticker_is_one_entry_with_all_of_its_words(film: Film, tmp_path: Path) -> None:
+    news = "The mayor of Wenlock has resigned today after a long dispute about a new bridge over the river"
+    strip = lettering(tmp_path / "strip.png", (news,), (1700, 60))
+    ground = ("-f", "lavfi", "-t", "14", "-i", "color=navy:s=640x360:r=25", "-loop", "1", "-i", str(strip))
+    path = film("ticker.mp4", *ground, "-filter_complex", "[0][1]overlay=x='20-75*t':y=290:shortest=1", *CODING)
+    cards = text(await observe(instrument(Ocr), path)).cards
+    longest = max(cards, key=lambda item: len(item.text))
+    assert len(cards) <= 3
+    assert sum(word in longest.text.split() for word in news.split()) >= 0.85 * len(news.split())
+
+
+async def test_a_card_that_goes_and_comes_back_is_two_entries(film: Film, tmp_path: Path) -> None:
+    shown = lettering(tmp_path / "sale.png", ("SUMMER SALE", "Up to half off"), (400, 200))
+    ground = ("-f", "lavfi", "-t", "10", "-i", "color=black:s=640x360:r=25", "-i", str(shown))
+    overlay = "[0][1]overlay=100:60:enable='between(t,1,3)+between(t,6,8.5)'"
+    path = film("twice.mp4", *ground, "-filter_complex", overlay, *CODING)
+    cards = text(await observe(instrument(Ocr), path)).cards
+    assert [(item.text, item.start_s, item.end_s) for item in cards] == [
+        (line, pytest.approx(start_s, abs=0.15), pytest.approx(end_s, abs=0.15))
+        for start_s, end_s in ((1.0, 3.0), (6.0, 8.5))
+        for line in ("SUMMER SALE", "Up to half off")
+    ]

@@ -52,12 +52,14 @@ def show(name: str, **options: Any) -> None:
     spec = row.spec
     click.echo(f"{spec.name}  {spec.kind}, {row.origin}, for {', '.join(spec.modalities)}")
     click.echo(spec.description)
+    if spec.cost:
+        click.echo(f"A question costs: {spec.cost}.")
     if name in box.unavailable:
         why = box.unavailable[name]
         click.echo(f"Not available: {why.message}" + (f" ({why.hint})" if why.hint else ""))
     click.echo("Settings:")
     for field in row.fields:
-        click.echo(f"  observers.{name}.{field.name} = {field.value}")
+        click.echo(f"  observers.{row.settings_of or name}.{field.name} = {field.value}")
         if field.description:
             click.echo(f"      {field.description}")
 

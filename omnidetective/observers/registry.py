@@ -59,6 +59,7 @@ class Listing:
 
     Attributes:
         fields: its settings as they are here.
+        settings_of: under which name it is set, where that is not its own: a server has one for all of its tools.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Listing:
     spec: ObserverSpec | None
     problem: str = ""
     fields: tuple[SettingField, ...] = ()
+    settings_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class ToolBox:
             self._listings.append(Listing(name, hosted.origin, None, _TAKEN))
             return
         problem = why.message if why is not None and hosted.spec is None else ""
-        self._listings.append(Listing(name, hosted.origin, hosted.spec, problem, hosted.fields))
+        self._listings.append(Listing(name, hosted.origin, hosted.spec, problem, hosted.fields, hosted.source))
         if not hosted.enabled:
             self.unavailable[name] = _switched_off(name)
         elif why is not None:

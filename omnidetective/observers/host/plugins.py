@@ -48,6 +48,7 @@ class Hosted:
         enabled: whether its settings offer it to the detective.
         fields: its settings.
         why: why it cannot work.
+        source: the name under which it is set.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Hosted:
     enabled: bool = True
     fields: tuple[SettingField, ...] = ()
     why: Fault | None = None
+    source: str = ""
 
 
 class Plugins:
@@ -124,6 +126,7 @@ class Plugins:
                     bool(one.settings.get("enabled", True)),
                     one.fields,
                     one.fault,
+                    ref.name,
                 )
             )
         return made

@@ -54,9 +54,11 @@ class Bench:
     async def opened(cls) -> AsyncIterator[Self]:
         config = load_config(environ={})
         cast = Cast(config.model_set, config.settings.retry, environ={})
+        bench = cls(config, cast)
         try:
-            yield cls(config, cast)
+            yield bench
         finally:
+            await bench._box.aclose()
             await cast.aclose()
 
     async def ask(self, name: str, path: Path, kind: type[E]) -> E:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CAST   := whisper-base yamnet
+CAST   := whisper-base yamnet centerface
 # WhisperX needs versions of its own, and 8 GB: it never shares an environment with the rest.
 WHISPERX := .venv-whisperx
 

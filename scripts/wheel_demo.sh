@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 
 cd "$work"
 cp -r "$root/data" "$root/scripts" "$work"
-"$work/venv/bin/omnidetective" weights pull whisper-base yamnet
+"$work/venv/bin/omnidetective" weights pull whisper-base yamnet centerface
 "$work/venv/bin/omnidetective" run --input data/input.jsonl --output out.jsonl --quiet
 "$work/venv/bin/python" -m scripts.bench.samples out.jsonl
 "$work/venv/bin/python" -m scripts.show_captions out.jsonl

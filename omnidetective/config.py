@@ -1,4 +1,4 @@
-"""Where settings come from, and what a model set and a workflow file say.
+"""Where settings come from.
 
 Order, strongest first: command line (``--set``) > environment (``OMNIDETECTIVE_SECTION__KEY``) > configuration file
 (``--config`` or ``./omnidetective.yaml``) > the model set's and the workflow's own ``settings`` > defaults. Each value
@@ -8,7 +8,6 @@ environment variables that hold them.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -18,11 +17,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from omnidetective.errors import ConfigError
+from omnidetective.model_sets import ModelSet
+from omnidetective.nearest import did_you_mean
 from omnidetective.resources import resource_root
-from omnidetective.settings import ModelLimits, Section, Settings
+from omnidetective.settings import Settings
+from omnidetective.workflows import Workflow
 
 ENV_PREFIX = "OMNIDETECTIVE_"
 _ENV_NOT_SETTINGS = frozenset({"OMNIDETECTIVE_CACHE", "OMNIDETECTIVE_CONFIG"})
@@ -31,100 +33,6 @@ _GLOBS = "limits.models."
 _DOT = "\0"
 
 M = TypeVar("M", bound=BaseModel)
-
-Provider = Literal["openai", "dashscope", "scripted", "embedded"]
-Dialect = Literal["openai", "dashscope", "vllm"]
-
-TEXT_ROLES = frozenset({"integrator", "verifier", "auditor", "refiner", "judge"})
-"""The roles of the caption stages: any chat model can play them."""
-
-
-class ModelSpec(Section):
-    """One model of a model set, and how to reach it."""
-
-    provider: Provider
-    """Which provider speaks to it; `embedded` is the rule-driven cast that needs no model."""
-    model: str | None = None
-    """Name of the model, as the provider knows it."""
-    model_env: str | None = None
-    """Environment variable that names the model, stronger than `model`. Neither set: the server's first model."""
-    base_url: str | None = None
-    """Address of the endpoint, when it is not the provider's own."""
-    base_url_env: str | None = None
-    """Environment variable that holds the address, stronger than `base_url`."""
-    api_key_env: str | None = None
-    """Environment variable that holds the key. Unset: the endpoint needs none."""
-    api_key_optional: bool = False
-    """The endpoint may work without the key that `api_key_env` names."""
-    dialect: Dialect | None = None
-    """Whose flavour of the OpenAI interface it speaks: error codes differ. Unset: known by the host, else `openai`."""
-    capabilities: dict[str, Any] = Field(default_factory=dict)
-    """What the model can take and give, where configs/capabilities.yaml does not know."""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    """Extra fields of every request to it (temperature, reasoning_effort, …)."""
-    limits: ModelLimits = ModelLimits()
-    """What the provider allows; `limits.models` of the settings is stronger."""
-    replies: Path | None = None
-    """For `scripted`: a JSONL file of recorded replies."""
-
-
-class ModelSet(Section):
-    """Who plays which role: the cast."""
-
-    name: str
-    description: str
-    needs_env: tuple[str, ...] = ()
-    """Environment variables without which the set cannot work."""
-    models: dict[str, ModelSpec]
-    roles: dict[str, str]
-    """Role (detective, integrator, auditor, audio_llm, frame_captioner, …) → key in `models`. A role of the caption
-    stages that is not named is played by the detective's model."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """Settings that this cast wants, weaker than the user's."""
-
-    def model_post_init(self, _context: Any) -> None:
-        for role, key in self.roles.items():
-            if key not in self.models:
-                raise ValueError(
-                    f"role {role!r} names the model {key!r}, which is not under models{_nearest(key, self.models)}"
-                )
-
-    def key(self, role: str) -> str:
-        """The key in ``models`` of who plays a role; empty where nobody does."""
-        return self.roles.get(role, self.roles.get("detective", "") if role in TEXT_ROLES else "")
-
-    def spec(self, role: str) -> ModelSpec | None:
-        """The model that plays a role, or ``None`` where nobody does."""
-        return self.models.get(self.key(role))
-
-
-class StageSpec(Section):
-    """One stage of a workflow, with settings that this workflow wants for it."""
-
-    stage: str
-    settings: dict[str, Any] = Field(default_factory=dict)
-
-
-class StagesTogether(Section):
-    """Stages that work on the same case side by side; what they find is joined, in the order they are named."""
-
-    together: tuple[StageSpec, ...] = Field(min_length=2)
-
-
-class Workflow(Section):
-    """The ordered stages that a clip passes through."""
-
-    name: str
-    description: str
-    source: str = ""
-    """The paper or page that the recipe is from."""
-    stages: tuple[StageSpec | StagesTogether, ...]
-    settings: dict[str, Any] = Field(default_factory=dict)
-
-    @property
-    def steps(self) -> tuple[tuple[StageSpec, ...], ...]:
-        """The stages in order; those of one step work side by side."""
-        return tuple(s.together if isinstance(s, StagesTogether) else (s,) for s in self.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +152,7 @@ def _load(model: type[M], what: str, folder: Literal["models", "workflows"], nam
     if not path.is_file():
         known = names(folder)
         raise ConfigError(
-            f"there is no {what} {name!r}{_nearest(name, known)}", hint=f"known: {', '.join(known)}, or a YAML file"
+            f"there is no {what} {name!r}{did_you_mean(name, known)}", hint=f"known: {', '.join(known)}, or a YAML file"
         )
     return _validate(model, _read_yaml(path), {}, where=f"{what} {path}")
 
@@ -329,7 +237,9 @@ def _validate(model: type[M], data: dict[str, Any], sources: Mapping[str, str], 
             source = next((s for k, s in sources.items() if key == k or key.startswith(f"{k}.")), where)
             if item["type"] == "extra_forbidden":
                 siblings = _known_keys(model, item["loc"][:-1])
-                lines.append(f"unknown key {key!r} in {source}{_nearest(str(item['loc'][-1]), siblings, key)}")
+                *section, last = (str(part) for part in item["loc"])
+                meant = did_you_mean(last, siblings, prefix="".join(f"{part}." for part in section))
+                lines.append(f"unknown key {key!r} in {source}{meant}")
             else:
                 lines.append(f"{key or where}: {item['msg']} (in {source})")
         raise ConfigError("; ".join(lines)) from None
@@ -345,11 +255,3 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> tuple[st
         inner = [field.annotation, *get_args(field.annotation)]
         model = next((t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), model)
     return tuple(model.model_fields)
-
-
-def _nearest(key: str, known: Iterable[str], dotted: str | None = None) -> str:
-    match = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    if not match:
-        return ""
-    prefix = dotted.rpartition(".")[0] + "." if dotted and "." in dotted else ""
-    return f"; did you mean {prefix}{match[0]!s}?"

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import click
 
+from omnidetective.nearest import nearest
+
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
     "caption": ("omnidetective.cli.caption", "Caption one clip and print the caption."),
@@ -45,12 +47,10 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            if not close or "Did you mean" in error.message:
+            close = nearest(args[0], COMMANDS)
+            if close is None or "Did you mean" in error.message:
                 raise
-            raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
+            raise click.UsageError(f"{error.message} Did you mean {close!r}?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from omnidetective.errors import ConfigError
 from omnidetective.evidence import Frozen
+from omnidetective.nearest import nearest
 from omnidetective.resources import resource_root
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -103,12 +103,11 @@ class Catalogue:
         """
         if name in self._weights:
             return self._weights[name]
-        close = difflib.get_close_matches(name, self._weights, n=1)
-        known = ", ".join(self._weights)
+        close = nearest(name, self._weights)
         raise ConfigError(
             f"there are no weights named {name!r}",
             reason="unknown_weights",
-            hint=f"did you mean {close[0]}?" if close else f"known: {known}",
+            hint=f"did you mean {close}?" if close else f"known: {', '.join(self._weights)}",
         )
 
 

@@ -21,12 +21,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import omnidetective
-from omnidetective.config import Config, ModelSet
+from omnidetective.config import Config
 from omnidetective.engine.logs import send_logs
 from omnidetective.engine.permit_talk import PermitTalk
 from omnidetective.engine.wire import Finished, Message, Ready, StartFailed, WorkerSetup
 from omnidetective.engine.workshop import Workshop, start_failed
 from omnidetective.errors import ConfigError
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.slots import share_slots
 from omnidetective.records import InputRow
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from omnidetective.config import TEXT_ROLES, Config
+from omnidetective.config import Config
 from omnidetective.errors import OmnidetectiveError
 from omnidetective.forecast.calls import Bounds, Expected, Question, Size
 from omnidetective.llm.base import Capabilities
@@ -21,6 +21,7 @@ from omnidetective.llm.json_schema import schema_of
 from omnidetective.llm.messages import TokenUsage
 from omnidetective.llm.prices import Price, built_in_prices
 from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens, video_tokens
+from omnidetective.model_sets import TEXT_ROLES
 from omnidetective.observers.base import ObserverContext, ObserverSpec
 from omnidetective.observers.filming import hears_apart
 from omnidetective.observers.looking import FrameSettings, base_frames, most_pictures

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from omnidetective.config import ModelSet, ModelSpec
 from omnidetective.errors import ConfigError, ObserverUnavailableError, OmnidetectiveError
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.cache import ResponseCache
@@ -21,6 +20,7 @@ from omnidetective.llm.metered import Metered
 from omnidetective.llm.permits import Permits
 from omnidetective.llm.prices import PriceTable, built_in_prices
 from omnidetective.llm.retry import Retried
+from omnidetective.model_sets import ModelSet, ModelSpec
 from omnidetective.settings import LimitSettings, RetrySettings
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from omnidetective.config import Dialect, ModelSpec
 from omnidetective.errors import ObserverUnavailableError
+from omnidetective.model_sets import Dialect, ModelSpec
 
 OWN_ADDRESS: Mapping[Dialect, str] = {
     "openai": "https://api.openai.com/v1",

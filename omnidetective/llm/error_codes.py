@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omnidetective.config import Dialect
 from omnidetective.errors import (
     AuthError,
     BadRequestError,
@@ -22,6 +21,7 @@ from omnidetective.errors import (
     RateLimitError,
     TransientError,
 )
+from omnidetective.model_sets import Dialect
 
 Kind = tuple[type[ProviderError], str]
 

@@ -22,12 +22,12 @@ from typing import Annotated, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
 from omnidetective.evidence import Evidence, Span
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.cast import Cast
 from omnidetective.media.clip import Clip
+from omnidetective.model_sets import ModelSet
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import Attribute, Kind, Modality, Observation, ObservationError
 from omnidetective.settings import Settings

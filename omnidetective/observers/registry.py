@@ -6,7 +6,6 @@ imported, or that is no observer, is a row with its reason: it never stops anyth
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.media.clip import Clip
+from omnidetective.nearest import did_you_mean
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
 from omnidetective.observers.fields import SettingField, fields_of
 from omnidetective.observers.guard import QUOTA, guarded, refusal
@@ -199,10 +199,7 @@ class ToolBox:
         known = {row.name for row in self._listings}
         for name, given in settings.observers.items():
             if name not in known and not is_mcp(given):  # A server's tools may all be named NAME_TOOL.
-                close = difflib.get_close_matches(name, known, n=1)
-                raise ConfigError(
-                    f"observers.{name}: there is no such observer" + (f"; did you mean {close[0]}?" if close else "")
-                )
+                raise ConfigError(f"observers.{name}: there is no such observer{did_you_mean(name, known)}")
 
     def require_named(self, sources: Mapping[str, str]) -> None:
         """Refuse to begin without an observer that the user has set up and that cannot work.
@@ -305,11 +302,9 @@ def read_settings(spec: ObserverSpec, values: Mapping[str, Any]) -> ObserverSett
         for item in error.errors(include_url=False):
             key = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
-                close = difflib.get_close_matches(key, spec.settings.model_fields, n=1)
-                lines.append(
-                    f"unknown key observers.{spec.name}.{key}"
-                    + (f"; did you mean observers.{spec.name}.{close[0]}?" if close else "")
-                )
+                section = f"observers.{spec.name}."
+                meant = did_you_mean(key, spec.settings.model_fields, prefix=section)
+                lines.append(f"unknown key {section}{key}{meant}")
             else:
                 lines.append(f"observers.{spec.name}.{key}: {item['msg']}")
         raise ConfigError("; ".join(lines)) from None

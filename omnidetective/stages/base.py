@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from omnidetective.case import Case
-from omnidetective.config import ModelSet
 from omnidetective.detective.model import Habits
 from omnidetective.llm.cast import Cast
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.registry import ToolBox
 from omnidetective.prompts import PromptLibrary
 from omnidetective.settings import Settings

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from omnidetective.case import Case
-from omnidetective.config import Workflow
 from omnidetective.errors import (
     BudgetSpentError,
     ConfigError,
@@ -29,6 +28,7 @@ from omnidetective.observers.base import in_proportion
 from omnidetective.settings import Settings
 from omnidetective.stages.base import Stage, StageContext
 from omnidetective.telemetry import Step
+from omnidetective.workflows import Workflow
 
 log = logging.getLogger(__name__)
 

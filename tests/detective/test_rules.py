@@ -8,9 +8,10 @@ from detective.cases import make_case, seen_by
 from omnidetective.detective.inquiry import Ask, Conclude, Standing, Told
 from omnidetective.detective.rules import RuleDetective
 from omnidetective.evidence import Cut, ShotEvidence, Span, TextEvidence
-from omnidetective.observers.registry import listings
+from omnidetective.observers.registry import ToolBox
 from omnidetective.prompts import PromptLibrary
 from omnidetective.settings import InvestigateSettings
+from omnidetective.testing import stand_in_context
 
 SHOTS = ShotEvidence(
     cuts=(Cut(time_s=10.0), Cut(time_s=11.0)),
@@ -27,7 +28,8 @@ SHOTS = ShotEvidence(
     ],
 )
 async def test_the_most_useful_is_asked_first_and_the_header_of_the_file_last(inquiries: int, order: list[str]) -> None:
-    specs = [row.spec for row in listings() if row.spec is not None and row.spec.kind == "instrument"]
+    listings = ToolBox(stand_in_context()).listings
+    specs = [row.spec for row in listings if row.spec is not None and row.spec.kind == "instrument"]
     case = make_case()
     detective = RuleDetective(
         PromptLibrary(), case=case, observers=specs, settings=InvestigateSettings(inquiries=inquiries)

@@ -49,7 +49,8 @@ def config_for(
         "models": {"served": model},
         "roles": {"detective": "served", "omni_llm": "served"} if workflow else {"detective": "served"},
         "settings": {
-            "observers": {name: {"enabled": False} for name in ("asr", "ocr", "sound")},
+            # Few, so that the list of them fits into the context of a very small model.
+            "observers": {name: {"enabled": False} for name in ("asr", "colour", "faces", "metadata", "ocr", "sound")},
             # llama.cpp can take minutes over a token of a grammar: that is a time-out, and a clear failure.
             "retry": {"repairs": 1, "call_timeout_s": 45, "attempts": 1},
             **settings,

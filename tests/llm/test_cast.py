@@ -10,10 +10,11 @@ import pytest
 from servers import faulty_openai as play
 from servers.studio import KEY, Studio, asking, quick
 
-from omnidetective.config import ModelSet, load_model_set
+from omnidetective.config import load_model_set
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.usage import usage_scope
+from omnidetective.model_sets import ModelSet
 
 
 def model_set(models: dict[str, Any], **roles: str) -> ModelSet:

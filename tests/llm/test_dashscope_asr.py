@@ -13,7 +13,6 @@ from aiohttp import web
 from servers import faulty_openai as play
 from servers.studio import KEY, Studio, quick
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import AuthError, BadRequestError, TransientError
 from omnidetective.llm import dashscope_asr
 from omnidetective.llm.cast import Cast
@@ -21,6 +20,7 @@ from omnidetective.llm.messages import AudioPart
 from omnidetective.llm.prices import Price, PriceTable
 from omnidetective.llm.transcriber import Transcriber
 from omnidetective.llm.usage import usage_scope
+from omnidetective.model_sets import ModelSet
 
 SOUND = AudioPart(data=b"ID3 sound", format="mp3", duration_s=60.0)
 CALL = "/api/v1/services/aigc/multimodal-generation/generation"

@@ -11,12 +11,12 @@ import pytest
 from servers import faulty_openai as play
 from servers.studio import KEY, asking, quick
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import OmnidetectiveError
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.digest import digest
 from omnidetective.llm.endpoint import Endpoint
 from omnidetective.llm.messages import AudioPart, FramesPart, ImagePart, VideoPart, VideoUrlPart
+from omnidetective.model_sets import ModelSet
 
 SECRET_SOUND = b"the sound of a canary " * 40
 WORDS = "what the canary was asked"

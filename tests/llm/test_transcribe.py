@@ -10,7 +10,6 @@ import pytest
 from servers import faulty_openai as play
 from servers.studio import KEY, Studio, quick
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import AuthError, BadRequestError, ContentFilterError, FormatError, TransientError
 from omnidetective.llm.capabilities import built_in_capabilities
 from omnidetective.llm.cast import Cast
@@ -22,6 +21,7 @@ from omnidetective.llm.spoken import speech_of
 from omnidetective.llm.transcribe import EndpointTranscriber
 from omnidetective.llm.transcriber import Transcriber
 from omnidetective.llm.usage import usage_scope
+from omnidetective.model_sets import ModelSet
 
 SOUND = AudioPart(data=b"RIFF....WAVE", format="wav", duration_s=8.0)
 VERBOSE = {

@@ -97,7 +97,7 @@ async def test_other_codecs_turned_pictures_and_spans_are_encoded(
 
 
 async def test_what_is_too_large_is_encoded_once_more_smaller(make: Make, opened: Open, encodes: list[int]) -> None:
-    path = make("noise.mp4", *NOISE, "-t", "6", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")
+    path = make("hard.mp4", *NOISE, "-t", "6", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")
     async with opened(path) as clip:
         full = await clip.video(longest_side_px=640)
         assert encodes == []
@@ -115,7 +115,7 @@ async def test_what_is_too_large_is_encoded_once_more_smaller(make: Make, opened
 
 
 async def test_what_cannot_fit_is_refused_with_how_much_would(make: Make, opened: Open, encodes: list[int]) -> None:
-    path = make("noise.mp4", *NOISE, "-t", "6", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")
+    path = make("hard.mp4", *NOISE, "-t", "6", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")
     async with opened(path) as clip:
         with pytest.raises(MediaError) as caught:
             await clip.video(max_bytes=30_000)

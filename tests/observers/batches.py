@@ -55,13 +55,18 @@ def of(record: Mapping[str, Any], observer: str) -> dict[str, Any]:
 
 
 def left_behind(site: Path) -> list[str]:
-    """Processes that have this folder in their environment."""
+    """Processes that have this folder in their environment, but for the decoders that a process keeps for its clips."""
     found = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
                 if str(site).encode() in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200])
+                    command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
+                    if (
+                        "media.decoder_child" not in command
+                        or int((process / "stat").read_text().split()[3]) != os.getpid()
+                    ):
+                        found.append(command)
             except OSError:
                 continue
     return found

@@ -18,12 +18,12 @@ from observers.conftest import SAMPLES, Film, context, instrument, observe
 from servers.faulty_openai import FaultyOpenAI, body
 from servers.studio import quick
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import ObserverUnavailableError, TransientError
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment, Word
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.messages import AudioPart
 from omnidetective.llm.transcriber import Hearing
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.asr import Asr, _cut_between_words
 from omnidetective.observers.base import Observer, ObserverContext
 from omnidetective.observers.faint_voice import _sorted_out, is_sure

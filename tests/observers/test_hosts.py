@@ -121,7 +121,7 @@ async def test_one_whose_event_loop_stands_still_is_killed_and_started_again(sit
 
 async def test_one_that_dies_again_and_again_is_not_started_for_ever(site: Path, tmp_path: Path) -> None:
     package(site, "frail", f"open({str(tmp_path / 'lives')!r}, 'a').write('x')\nos._exit(7)")
-    async with box(context()) as tools, picture(tmp_path) as clip:
+    async with box(context("guard.failures=0")) as tools, picture(tmp_path) as clip:
         messages = []
         for _ in range(7):
             observed = await put(tools, "frail", clip)

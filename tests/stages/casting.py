@@ -17,10 +17,10 @@ from typing import Any, cast
 from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, says
 from servers.studio import quick
 
-from omnidetective.config import ModelSet
 from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
 from omnidetective.media.clip import Clip
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import Observer
 from omnidetective.observers.registry import ToolBox
 from omnidetective.prompts import PromptLibrary

@@ -17,7 +17,7 @@ from servers import faulty_openai as play_it
 from stages.casting import Box, Part, Play, playing, replies
 
 from omnidetective.case import Case
-from omnidetective.config import ModelSet, Workflow, load_config
+from omnidetective.config import load_config
 from omnidetective.evidence import (
     Cut,
     ShotEvidence,
@@ -32,6 +32,7 @@ from omnidetective.evidence import (
 from omnidetective.llm.cast import Cast
 from omnidetective.media.clip import Clip
 from omnidetective.media.intake import open_clip
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import Observer, ObserverSpec, observation
 from omnidetective.observers.registry import ToolBox, Unavailable
 from omnidetective.records import Observation
@@ -41,6 +42,7 @@ from omnidetective.stages.annotate import Annotate
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.ensemble import Ensemble
 from omnidetective.stages.plan import StagePlan
+from omnidetective.workflows import Workflow
 
 EYES = {"role": "frame_captioner", "shows": ["frames"]}
 EARS = {"role": "audio_llm", "shows": ["audio"]}

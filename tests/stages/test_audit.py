@@ -12,7 +12,7 @@ from servers.faulty_openai import Behaviour, Seen, rate_limited, says, unauthori
 from stages.casting import playing, replies
 
 from omnidetective.case import Case
-from omnidetective.config import ModelSet, load_model_set
+from omnidetective.config import load_model_set
 from omnidetective.draft import Draft, Section
 from omnidetective.errors import AuthError, MediaError, RateLimitError
 from omnidetective.evidence import Evidence, SoundEvidence, Span, SpeechEvidence, SpeechSegment
@@ -20,6 +20,7 @@ from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.json_schema import is_strict, schema_of
 from omnidetective.media.clip import Clip, Frame
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import ObserverSpec, observation
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ATTRIBUTES, Attribute, Modality, Observation

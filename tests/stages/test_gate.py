@@ -12,7 +12,6 @@ from servers.faulty_openai import unauthorized
 from stages.casting import Play, playing, replies
 
 from omnidetective.case import Case
-from omnidetective.config import ModelSet
 from omnidetective.detective.writer import write
 from omnidetective.draft import Draft
 from omnidetective.errors import AuthError
@@ -26,6 +25,7 @@ from omnidetective.evidence import (
     TextEvidence,
 )
 from omnidetective.llm.cast import Cast
+from omnidetective.model_sets import ModelSet
 from omnidetective.records import Event, Modality
 from omnidetective.stages.gate import Gate
 

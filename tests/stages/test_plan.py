@@ -15,7 +15,7 @@ from e2e.media_files import video
 from stages.casting import playing
 
 from omnidetective.case import Case
-from omnidetective.config import Workflow, load_config, load_workflow, names
+from omnidetective.config import load_config, load_workflow, names
 from omnidetective.draft import Draft
 from omnidetective.errors import AuthError, ConfigError, NoCandidatesError, StageTimeoutError
 from omnidetective.evidence import Span
@@ -26,6 +26,7 @@ from omnidetective.settings import LimitSettings, Settings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import Stage, StageContext
 from omnidetective.stages.plan import StagePlan
+from omnidetective.workflows import Workflow
 
 AT_WORK: list[str] = []
 """What the stages below did, in order."""

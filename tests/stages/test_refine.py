@@ -16,7 +16,6 @@ from stages.casting import Play, playing, replies
 from omnidetective.audit.inspection import inspect
 from omnidetective.audit.report import Report, of_inspection, united
 from omnidetective.case import Case
-from omnidetective.config import ModelSet
 from omnidetective.detective.writer import write
 from omnidetective.draft import Draft, Section
 from omnidetective.errors import AuthError
@@ -24,6 +23,7 @@ from omnidetective.evidence import Cut, ShotEvidence, Span, SpeechEvidence, Spee
 from omnidetective.findings import AttributeAudit, AuditError, AuditMissing
 from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
+from omnidetective.model_sets import ModelSet
 from omnidetective.records import ATTRIBUTES, Attribute
 from omnidetective.stages.refine import Refine
 from omnidetective.stages.refine_form import repaired

@@ -15,7 +15,6 @@ from servers.faulty_openai import Seen, says, unauthorized
 from stages.casting import Play, playing, replies
 
 from omnidetective.case import Case
-from omnidetective.config import ModelSet
 from omnidetective.detective.writer import write
 from omnidetective.draft import Draft, Section
 from omnidetective.errors import AuthError
@@ -32,6 +31,7 @@ from omnidetective.evidence import (
 )
 from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
+from omnidetective.model_sets import ModelSet
 from omnidetective.records import ATTRIBUTES
 from omnidetective.stages.split import Split
 from omnidetective.stages.split_check import unfounded

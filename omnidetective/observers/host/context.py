@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, Final, Protocol, TypeVar
 
-from omnidetective.config import ModelSet
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
 from omnidetective.evidence import SpeechEvidence
 from omnidetective.framing import Payload
@@ -20,6 +19,7 @@ from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.cast import Cast, Probe
 from omnidetective.llm.messages import AudioPart, ChatReply, ChatRequest
 from omnidetective.llm.transcriber import Hearing, Transcriber
+from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import ObserverContext
 from omnidetective.observers.host.calls import pack
 from omnidetective.observers.host.wire import CallAnswer, ChatCall, Open, RoleCast, TranscriptCall

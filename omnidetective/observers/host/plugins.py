@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, create_model
 
-from omnidetective.config import TEXT_ROLES
 from omnidetective.errors import ConfigError, ObserverUnavailableError, OmnidetectiveError
 from omnidetective.framing import LENGTHS, WireError, begin
 from omnidetective.llm.cast import Cast
+from omnidetective.model_sets import TEXT_ROLES
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
 from omnidetective.observers.fields import SettingField
 from omnidetective.observers.host import processes

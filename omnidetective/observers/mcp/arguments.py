@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from omnidetective.errors import ObserverUnavailableError
+from omnidetective.nearest import nearest
 from omnidetective.observers.mcp.placeholders import FILES, TIMES, Placeholder, fill, in_digits, names_in
 from omnidetective.observers.mcp.schema import Parameter, parameters_of, takes_unlisted
 from omnidetective.records import Modality
@@ -121,11 +121,11 @@ def plan_call(
     known = {parameter.name for parameter in parameters}
     for name in templates:
         if name not in known and not takes_unlisted(schema):
-            close = difflib.get_close_matches(name, known, n=1)
+            close = nearest(name, known)
             raise ObserverUnavailableError(
                 f"it has no parameter {name!r}, which {setting} gives it",
                 reason="unknown_parameter",
-                hint=f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known)) or 'none'}",
+                hint=f"did you mean {close}?" if close else f"it has {', '.join(sorted(known)) or 'none'}",
             )
     fillings = []
     for parameter in parameters:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import string
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, get_args
 
 from pydantic import JsonValue
+
+from omnidetective.nearest import nearest
 
 Placeholder = Literal[
     "path",  # the clip's file, or a cut of it where only a span is asked about
@@ -47,8 +48,8 @@ def check_template(template: JsonValue) -> None:
             raise ValueError(f'write "{{{key}}}" in quotes: without them YAML reads a mapping')
     for name in names_in(template):
         if name not in PLACEHOLDERS:
-            close = difflib.get_close_matches(name, PLACEHOLDERS, n=1)
-            raise ValueError(f"unknown placeholder {{{name}}}" + (f"; did you mean {{{close[0]}}}?" if close else ""))
+            close = nearest(name, PLACEHOLDERS)
+            raise ValueError(f"unknown placeholder {{{name}}}" + (f"; did you mean {{{close}}}?" if close else ""))
 
 
 def fill(template: JsonValue, values: Mapping[str, str | float]) -> JsonValue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from omnidetective.errors import ConfigError
+from omnidetective.nearest import did_you_mean
 from omnidetective.observers.base import ObserverSettings
 from omnidetective.observers.host.sources import SourceRef
 from omnidetective.observers.mcp.placeholders import check_template
@@ -127,5 +127,4 @@ def read_mcp_settings(name: str, values: Mapping[str, Any]) -> McpSettings:
 
 def _nearest(where: tuple[int | str, ...]) -> str:
     model: type[BaseModel] = McpServer if where[0] == "mcp" else McpSettings
-    close = difflib.get_close_matches(str(where[-1]), model.model_fields, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return did_you_mean(str(where[-1]), model.model_fields)

@@ -94,4 +94,4 @@ constraints: ## Pin what is installed now
 	@(echo "# The versions that everything here is tested with; \`make constraints\` writes them."; $(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools) > constraints.txt
 
 clean: ## Remove what was made here
-	rm -rf $(VENV) $(WHISPERX) dist build out.jsonl out.failures.jsonl .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHISPERX) dist build out.jsonl out.failures.jsonl out.state.sqlite* out.cache.sqlite* .pytest_cache .mypy_cache .ruff_cache

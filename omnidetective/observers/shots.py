@@ -34,6 +34,8 @@ _MOVES = 5.0
 """Mean difference of the most different block; compression alone stays below."""
 _MOST_SAMPLES = 240
 _SAMPLE_FPS = 4.0
+_UNTOLD_S = 0.5
+"""What is missing of a span without a word about it."""
 _MOST_TOLD = 40
 
 
@@ -173,9 +175,11 @@ def _describe(evidence: ShotEvidence, seen: Seen, span: Span) -> str:
     if evidence.still is not None:
         lines.append("Nothing moves within the shots." if evidence.still else "The picture moves within the shots.")
     lines.append(_fades_told(evidence.fades))
-    lines.append(f"The camera was not followed: {seen.no_camera}." if seen.no_camera else _camera_told(evidence.camera))
+    lines.append(
+        f"The camera was not followed: {seen.no_camera}." if seen.no_camera else _camera_told(evidence.camera, span)
+    )
     looked_s = sum(part.duration_s for part in seen.looked)
-    if looked_s < span.duration_s - 0.5:
+    if looked_s < span.duration_s - _UNTOLD_S:
         lines.append(
             f"For fades and camera {looked_s:.0f} of {span.duration_s:.0f} s were looked at: {times(seen.looked)}."
         )
@@ -190,11 +194,13 @@ def _fades_told(fades: Sequence[Fade]) -> str:
     return f"Gradual changes: {told}{_and_more(len(fades))}."
 
 
-def _camera_told(camera: Sequence[CameraMove]) -> str:
+def _camera_told(camera: Sequence[CameraMove], span: Span) -> str:
     if not camera:
         return "What the camera does could not be told."
     told = ", ".join(f"{move.motion} {move.start_s:.2f}–{move.end_s:.2f} s" for move in camera[:_MOST_TOLD])
-    return f"Camera: {told}{_and_more(len(camera))}. Nothing is said of the rest."
+    followed_s = sum(move.end_s - move.start_s for move in camera)
+    rest = " Nothing is said of the rest." if followed_s < span.duration_s - _UNTOLD_S else ""
+    return f"Camera: {told}{_and_more(len(camera))}.{rest}"
 
 
 def _and_more(count: int) -> str:

@@ -30,13 +30,20 @@ def list_(**options: Any) -> None:
     box = toolbox(read_config(**options))
     box.close()
     rows = []
+    hints: dict[str, list[str]] = {}
     for row in box.listings:
         kind = row.spec.kind if row.spec else "-"
         modalities = ",".join(row.spec.modalities) if row.spec else "-"
         why = box.unavailable.get(row.name)
-        state = (row.problem or "ready") if why is None else why.message + (f": {why.hint}" if why.hint else "")
+        state = (row.problem or "ready") if why is None else why.message
+        if why is not None and why.hint:
+            hints.setdefault(why.hint, []).append(row.name)
         rows.append((row.name, kind, modalities, row.origin, state))
     echo_table(rows, header=("NAME", "KIND", "CLIPS", "FROM", "STATE"))
+    if hints:
+        click.echo()
+    for hint, names in hints.items():
+        click.echo(f"{', '.join(names)}: {hint}")
 
 
 @observers.command()

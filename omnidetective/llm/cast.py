@@ -199,7 +199,7 @@ class Cast:
             raise ObserverUnavailableError(
                 f"no model plays {role} in the model set {self._model_set.name}",
                 reason="no_model",
-                hint=f"add {role} to the roles of the model set, or choose another with --models",
+                hint="add the role to the model set, or choose another set with --models",
             )
         if spec.provider == "embedded" and not embedded:
             raise ObserverUnavailableError(

@@ -63,7 +63,7 @@ def config_for(
 @pytest.mark.parametrize(
     "capabilities",
     [
-        {"tools": True, "json_schema": True},
+        pytest.param({"tools": True, "json_schema": True}, marks=pytest.mark.integration),
         pytest.param({"tools": False, "json_schema": True}, marks=pytest.mark.integration),
         pytest.param({"tools": False, "json_schema": False, "json_object": True}, marks=pytest.mark.integration),
         {"tools": False, "json_schema": False, "json_object": False},

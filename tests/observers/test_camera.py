@@ -169,6 +169,7 @@ async def test_the_samples_have_no_fade(clip: str) -> None:
     assert found(await observe(instrument(Shots), SAMPLES / clip)).fades == ()
 
 
+@pytest.mark.integration
 async def test_a_long_clip_is_looked_at_in_samples_and_that_is_told(film: Film) -> None:
     minute = moved(film, "minute", f"{WIDE},crop=240:136:x='200+12*t':y=300", seconds=66)
     path = film("long.mp4", "-stream_loop", "10", "-i", str(minute), "-c", "copy")

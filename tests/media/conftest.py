@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,11 +25,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make(shelf: Path) -> Make:
-    """``make(name, *ffmpeg arguments)``: the file of that name, made once a session."""
+    """``make(name, *ffmpeg arguments)``: a file of that name, made once a session for the same arguments."""
 
     def made(name: str, *arguments: str) -> Path:
-        path = shelf / name
+        path = shelf / hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12] / name
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             ffmpeg(*arguments, str(path))
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -51,12 +52,13 @@ async def observe(observer: Observer, path: Path, span: tuple[float, float] | No
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
-    """``film(name, *ffmpeg arguments)``: a file, made once a session."""
+    """``film(name, *ffmpeg arguments)``: a file of that name, made once a session for the same arguments."""
     folder = tmp_path_factory.mktemp("films")
 
     def made(name: str, *arguments: str) -> Path:
-        path = folder / name
+        path = folder / hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12] / name
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *arguments, str(path)]
             subprocess.run(command, check=True, timeout=120)
         return path

@@ -118,5 +118,6 @@ def test_caption_prints_the_caption_alone_or_the_whole_record() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     record = json.loads(omnidetective("caption", str(path), "--json").stdout)
+    assert [one["error"] for one in record["observations"] if "error" in one] == []
     assert record["caption"] == done.stdout.strip()
     assert record["schema_version"] == 1

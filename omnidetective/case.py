@@ -11,7 +11,15 @@ from typing import TypeVar
 
 from omnidetective.draft import Draft
 from omnidetective.evidence import Span, SpeechEvidence, SpeechSegment
-from omnidetective.findings import AttributeAudit, AuditSummary, Contradiction, Refinement, Verification
+from omnidetective.findings import (
+    AttributeAudit,
+    AuditSummary,
+    Contradiction,
+    Refinement,
+    Routing,
+    Sample,
+    Verification,
+)
 from omnidetective.media.clip import Clip
 from omnidetective.records import (
     Attribute,
@@ -32,6 +40,7 @@ NOT_SETTLED = "not settled: "
 _LISTS = ("observations", "candidates", "contradictions", "trajectory", "shortfalls", "remarks")
 _SAID_ONCE = ("shortfalls", "remarks")
 _RESULTS = (
+    "routing",
     "verification",
     "audit",
     "audit_after",
@@ -50,6 +59,7 @@ class Case:
     Attributes:
         branch: stands before the numbers of new observations, so that cases which grow side by side share no id.
         segments: the parts in which a long clip is worked on, in order; empty for a clip that is worked on whole.
+        routing: which domain the picture belongs to.
         scope: the segment that this case is about, while segments are worked on side by side; all times are those of
             the whole clip all the same.
         observations: what came back from each inquiry, numbered ``o1``, ``o2``, … in the order they joined.
@@ -65,6 +75,8 @@ class Case:
         scores: what the gate measured.
         rejections: why the gate rejects the caption; empty when it does not.
         hints: why the gate rejected the caption before this one.
+        draw: number of the caption that is being drawn, from 0: several draws of the same task differ by chance alone.
+        samples: the captions drawn so far, as the gate saw them.
         trajectory: the detective's conversation.
         shortfalls: why the result is only partial, in words; empty when it is whole.
         remarks: what a stage dropped or corrected, in words.
@@ -75,6 +87,7 @@ class Case:
     branch: str = ""
     segments: tuple[Span, ...] = ()
     scope: Span | None = None
+    routing: Routing | None = None
     observations: tuple[Observation, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     draft: Draft | None = None
@@ -89,6 +102,8 @@ class Case:
     scores: Mapping[str, float] = field(default_factory=dict)
     rejections: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    draw: int = 0
+    samples: tuple[Sample, ...] = ()
     trajectory: tuple[TrajectoryMessage, ...] = ()
     shortfalls: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

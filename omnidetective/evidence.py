@@ -7,32 +7,12 @@ is missing means *nobody looked*.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, JsonValue, model_validator
 
-
-class Frozen(BaseModel):
-    """Base of everything that crosses a border: immutable, strict, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-
-class Sparse(Frozen):
-    """Leaves out of the JSON what was not produced, except where null itself says something (an unknown cost)."""
-
-    @model_serializer(mode="wrap")
-    def _drop_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        said_by_null = {"cost_usd"}
-        return {k: v for k, v in handler(self).items() if v is not None or k in said_by_null}
+from omnidetective.frozen import Frozen, Sparse
+from omnidetective.page_evidence import ChartEvidence, CodeEvidence, TableEvidence
 
 
 class Span(Frozen):
@@ -100,7 +80,8 @@ class SpeechEvidence(Sparse):
 class TextCard(Sparse):
     """One piece of text on screen, from the first frame it was seen on to the last.
 
-    ``box`` is ``(left, top, right, bottom)`` as shares of the frame, 0…1.
+    ``box`` is ``(left, top, right, bottom)`` as shares of the frame, 0…1; ``page`` counts from 1 and is absent for a
+    picture of one page.
     """
 
     text: str
@@ -108,6 +89,7 @@ class TextCard(Sparse):
     end_s: float | None = None
     box: tuple[float, float, float, float] | None = None
     score: float | None = None
+    page: int | None = None
 
 
 class TextEvidence(Sparse):
@@ -255,6 +237,9 @@ Evidence = Annotated[
     | FaceEvidence
     | ColourEvidence
     | MetadataEvidence
+    | TableEvidence
+    | ChartEvidence
+    | CodeEvidence
     | OtherEvidence,
     Field(discriminator="type"),
 ]
@@ -291,7 +276,7 @@ def within(evidence: Evidence, span: Span) -> Evidence:
         case ColourEvidence():
             looks = tuple(k for k in evidence.looks if k.start_s is None or _overlaps(k.start_s, k.end_s, span))
             return evidence.model_copy(update={"looks": looks})
-        case MetadataEvidence() | OtherEvidence():
+        case MetadataEvidence() | TableEvidence() | ChartEvidence() | CodeEvidence() | OtherEvidence():
             return evidence
 
 

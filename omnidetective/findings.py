@@ -9,7 +9,37 @@ from typing import Literal
 
 from pydantic import Field
 
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
+
+
+class Routing(Sparse):
+    """Which domain a picture belongs to (MetaCaptioner's CapFlow: nine domains), and how that is known.
+
+    ``domain`` and ``second`` are names of domains, see ``configs/capflow``. Low ``confidence`` means that the agents of
+    both were asked. ``by``: the input row named it, the picture's kind leaves no choice, the router (a model) decided,
+    or it was measured; ``measures`` holds what was measured then, by name.
+    """
+
+    domain: str
+    second: str | None = None
+    confidence: Literal["high", "medium", "low"]
+    by: Literal["row", "kind", "model", "measurement"]
+    why: str = ""
+    measures: dict[str, float] | None = None
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains whose agents are asked."""
+        return (self.domain,) if self.second is None or self.confidence != "low" else (self.domain, self.second)
+
+
+class Sample(Sparse):
+    """One draw of the caption, as the gate saw it; no ``reasons`` where it was found acceptable."""
+
+    number: int = Field(ge=0)
+    caption: str
+    scores: dict[str, float] = Field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
 
 
 class Verification(Sparse):

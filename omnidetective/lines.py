@@ -40,6 +40,7 @@ def record(case: Case, *, provenance: Provenance, usage: Usage, trajectory: bool
         attributes=None if case.attributes is None else dict(case.attributes),
         events=case.draft.events or None,
         transcript=case.transcript(),
+        routing=case.routing,
         observations=case.observations or None,
         candidates=case.candidates or None,
         drafts=case.drafts if len(case.drafts) > 1 else None,
@@ -49,6 +50,7 @@ def record(case: Case, *, provenance: Provenance, usage: Usage, trajectory: bool
         audit_summary=case.audit_summary,
         contradictions=case.contradictions or None,
         refinement=case.refinement,
+        samples=case.samples if len(case.samples) > 1 else None,
         quality=Quality(
             verdict=outcome,
             reasons=(*case.rejections, *shortfalls, *case.remarks),

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from omnidetective.nearest import did_you_mean
-from omnidetective.settings import ModelLimits, Section
+from omnidetective.section import Section
+from omnidetective.settings import ModelLimits
 
 Provider = Literal["openai", "dashscope", "scripted", "embedded"]
 Dialect = Literal["openai", "dashscope", "vllm"]
 
 TEXT_ROLES = frozenset({"integrator", "verifier", "auditor", "refiner", "judge"})
 """The roles of the caption stages: any chat model can play them."""
+
+INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "router": ("agent", "frame_captioner", "omni_llm"),
+    "agent": ("frame_captioner", "omni_llm"),
+}
+"""Roles that see pictures, and by whom each is played where the model set does not name it: the first of these."""
+
+ROLES = frozenset({*TEXT_ROLES, *INSTEAD})
+"""The roles that can be played without being named."""
 
 
 class ModelSpec(Section):
@@ -56,7 +67,7 @@ class ModelSet(Section):
     models: dict[str, ModelSpec]
     roles: dict[str, str]
     """Role (detective, integrator, auditor, audio_llm, frame_captioner, …) → key in `models`. A role of the caption
-    stages that is not named is played by the detective's model."""
+    stages that is not named is played by the detective's model, `router` and `agent` by the frame captioner's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Settings that this cast wants, weaker than the user's."""
 
@@ -69,7 +80,8 @@ class ModelSet(Section):
 
     def key(self, role: str) -> str:
         """The key in ``models`` of who plays a role; empty where nobody does."""
-        return self.roles.get(role, self.roles.get("detective", "") if role in TEXT_ROLES else "")
+        instead = ("detective",) if role in TEXT_ROLES else INSTEAD.get(role, ())
+        return next((self.roles[name] for name in (role, *instead) if name in self.roles), "")
 
     def spec(self, role: str) -> ModelSpec | None:
         """The model that plays a role, or ``None`` where nobody does."""

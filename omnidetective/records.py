@@ -12,8 +12,17 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, JsonValue, PlainSerializer
 
 from omnidetective.errors import FailureOutcome
-from omnidetective.evidence import Evidence, Frozen, Span, Sparse
-from omnidetective.findings import AttributeAudit, AuditSummary, Contradiction, Refinement, Verification
+from omnidetective.evidence import Evidence, Span
+from omnidetective.findings import (
+    AttributeAudit,
+    AuditSummary,
+    Contradiction,
+    Refinement,
+    Routing,
+    Sample,
+    Verification,
+)
+from omnidetective.frozen import Frozen, Sparse
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -50,7 +59,8 @@ class InputRow(Frozen):
 class MediaFacts(Sparse):
     """What probing found. Sizes are as displayed (rotation applied); times are seconds.
 
-    ``path`` or ``url`` is what the user named; ``duration_s`` is absent for an image.
+    ``path`` or ``url`` is what the user named; ``duration_s`` is absent for an image, ``pages`` is there for
+    an image of several pages only.
     """
 
     path: str | None = None
@@ -63,6 +73,7 @@ class MediaFacts(Sparse):
     fps: float | None = None
     has_audio: bool
     has_video: bool
+    pages: int | None = None
 
 
 class ModelUsage(Sparse):
@@ -236,6 +247,7 @@ class CaptionRecord(Sparse):
     attributes: dict[Attribute, str] | None = None
     events: tuple[Event, ...] | None = None
     transcript: tuple[TranscriptLine, ...] | None = None
+    routing: Routing | None = None
     observations: tuple[Observation, ...] | None = None
     candidates: tuple[Candidate, ...] | None = None
     drafts: tuple[StageDraft, ...] | None = None
@@ -245,6 +257,7 @@ class CaptionRecord(Sparse):
     audit_summary: AuditSummary | None = None
     contradictions: tuple[Contradiction, ...] | None = None
     refinement: Refinement | None = None
+    samples: tuple[Sample, ...] | None = None
     quality: Quality
     trajectory: tuple[TrajectoryMessage, ...] | None = None
     usage: Usage

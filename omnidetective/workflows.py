@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from omnidetective.settings import Section
+from omnidetective.section import Section
 
 
 class StageSpec(Section):

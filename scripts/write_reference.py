@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from omnidetective.cli.main import cli
 from omnidetective.records import CaptionRecord, FailureRecord
-from omnidetective.settings import Section, Settings
+from omnidetective.section import Section
+from omnidetective.settings import Settings
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 

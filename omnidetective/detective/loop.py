@@ -34,7 +34,7 @@ from omnidetective.observers.base import Observer, in_proportion
 from omnidetective.observers.guard import RESTING, refusal, was_refused
 from omnidetective.observers.registry import Unavailable
 from omnidetective.records import Attribute, Observation
-from omnidetective.settings import InvestigateSettings
+from omnidetective.stage_settings import InvestigateSettings
 
 _GONE_FOR_GOOD = frozenset({"AuthError", "QuotaError", "MissingModelError", "ObserverUnavailableError"})
 """Errors after which asking the same observer anything else about this clip cannot help."""

@@ -34,7 +34,7 @@ from omnidetective.observers.base import ObserverSpec
 from omnidetective.observers.registry import Unavailable
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ToolCall, TrajectoryMessage
-from omnidetective.settings import InvestigateSettings
+from omnidetective.stage_settings import InvestigateSettings
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from omnidetective.llm.messages import Message, TextPart
 from omnidetective.observers.base import ObserverSpec
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ToolCall, TrajectoryMessage
-from omnidetective.settings import InvestigateSettings
+from omnidetective.stage_settings import InvestigateSettings
 
 FIRST_QUESTIONS = {
     "asr": "What is said, when, and in which language?",

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from omnidetective.errors import ConfigError
-from omnidetective.evidence import Frozen
+from omnidetective.frozen import Frozen
 from omnidetective.nearest import nearest
 from omnidetective.resources import resource_root
 

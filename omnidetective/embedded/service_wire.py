@@ -13,8 +13,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from omnidetective.embedded.speech import Transcript
 from omnidetective.embedded.text import TextLine
-from omnidetective.evidence import Frozen, Span
+from omnidetective.evidence import Span
 from omnidetective.framing import Most, Payload, WireError, read_frame, write_frame
+from omnidetective.frozen import Frozen
 
 T = TypeVar("T")
 

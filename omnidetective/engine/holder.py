@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 
 _MOST_BYTES: Final = 4096
 _JUST_BEGUN_S: Final = 2.0

@@ -21,7 +21,7 @@ from omnidetective.llm.json_schema import schema_of
 from omnidetective.llm.messages import TokenUsage
 from omnidetective.llm.prices import Price, built_in_prices
 from omnidetective.llm.token_estimate import audio_tokens, image_tokens, text_tokens, video_tokens
-from omnidetective.model_sets import TEXT_ROLES
+from omnidetective.model_sets import ROLES
 from omnidetective.observers.base import ObserverContext, ObserverSpec
 from omnidetective.observers.filming import hears_apart
 from omnidetective.observers.looking import FrameSettings, base_frames, most_pictures
@@ -29,7 +29,8 @@ from omnidetective.observers.registry import ToolBox, fits
 from omnidetective.observers.witness import frames_wanted
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import MediaFacts
-from omnidetective.settings import Settings, Shows
+from omnidetective.section import Shows
+from omnidetective.settings import Settings
 from omnidetective.stages import STAGES
 from omnidetective.stages.plan import StagePlan
 
@@ -87,7 +88,7 @@ class Ground:
         plan = StagePlan.of(config.workflow, STAGES)
         for role in plan.roles(settings):
             cast.require(role)
-        hosts = {role: _host(config, role) for role in {*config.model_set.roles, *TEXT_ROLES}}
+        hosts = {role: _host(config, role) for role in {*config.model_set.roles, *ROLES}}
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         return cls(settings, cast, toolbox, prompts, plan, hosts)
 

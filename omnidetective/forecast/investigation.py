@@ -18,7 +18,7 @@ from omnidetective.observers.registry import read_settings
 from omnidetective.observers.video_llm import VideoLlm
 from omnidetective.observers.witness import LookingSettings, WitnessSettings
 from omnidetective.records import MediaFacts
-from omnidetective.settings import Shows
+from omnidetective.section import Shows
 
 STAGE = "investigate"
 ROLE = "detective"

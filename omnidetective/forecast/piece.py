@@ -11,7 +11,7 @@ from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exac
 from omnidetective.forecast.ground import Ground
 from omnidetective.forecast.lengths import Lengths, lengths_of
 from omnidetective.records import MediaFacts
-from omnidetective.settings import AnnotatorSettings
+from omnidetective.stage_settings import AnnotatorSettings
 from omnidetective.stages import ensemble
 from omnidetective.stages.annotate import has_any_of
 from omnidetective.stages.asking import Look

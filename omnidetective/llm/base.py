@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from omnidetective.evidence import Frozen
+from omnidetective.frozen import Frozen
 from omnidetective.llm.messages import ChatReply, ChatRequest
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from pydantic import Field, JsonValue
 
-from omnidetective.evidence import Frozen
+from omnidetective.frozen import Frozen
 from omnidetective.records import ToolCall
 
 ReplyOutcome = Literal["ok", "truncated", "blocked", "empty"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from omnidetective.evidence import Frozen, SpeechEvidence
+from omnidetective.evidence import SpeechEvidence
+from omnidetective.frozen import Frozen
 from omnidetective.llm.messages import AudioPart
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnidetective.evidence import Frozen
+from omnidetective.frozen import Frozen
 from omnidetective.observers.base import ObserverSettings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from omnidetective.config import Config
 from omnidetective.errors import OmnidetectiveError
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 from omnidetective.llm.cast import Cast
 
 

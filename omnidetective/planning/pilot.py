@@ -14,7 +14,7 @@ from omnidetective.config import Config
 from omnidetective.engine.progress import Progress
 from omnidetective.engine.run import run_batch
 from omnidetective.engine.source import WHOLE, Part
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 from omnidetective.planning.plan import Clips, clips_of, extrapolation
 from omnidetective.planning.probing import MOST_PROBED, Probed, probe
 from omnidetective.planning.scaling import NONE, Foreseen, scaled

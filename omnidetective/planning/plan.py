@@ -9,10 +9,10 @@ from typing import Final
 from pydantic import Field
 
 from omnidetective.config import Config
-from omnidetective.evidence import Sparse
 from omnidetective.forecast.calls import Bounds, Expected, by_role, joined
 from omnidetective.forecast.clip import forecast_clip
 from omnidetective.forecast.ground import Ground
+from omnidetective.frozen import Sparse
 from omnidetective.planning.checks import ModelCheck
 from omnidetective.planning.probing import Probed
 from omnidetective.planning.survey import FIRST_PROBLEMS, Survey

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 
 _T90 = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81)
 """Student's t for 90 % by degrees of freedom, from 1."""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 from omnidetective.records import Cost
 
 Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float)]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from omnidetective.evidence import Sparse
+from omnidetective.frozen import Sparse
 from omnidetective.report.counting import Tally
 from omnidetective.report.failing import FailureLine, RecordLine, Standing, views
 from omnidetective.report.numbers import BadLine, Spending

@@ -24,7 +24,8 @@ from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer, ObserverSpec, failed_observation, observation
 from omnidetective.observers.witness import CUT_OFF, answer_of
 from omnidetective.records import Attribute, MediaFacts, Observation
-from omnidetective.settings import AnnotatorSettings, Shows
+from omnidetective.section import Shows
+from omnidetective.stage_settings import AnnotatorSettings
 from omnidetective.stages import dossier
 from omnidetective.stages.annotate_by_rules import proposed_by_rules, transcript_caption
 from omnidetective.stages.asking import Exhibit, exhibit

@@ -17,7 +17,8 @@ from omnidetective.evidence import (
     SpeechEvidence,
     TextEvidence,
 )
-from omnidetective.settings import AnnotatorSettings, Shows
+from omnidetective.section import Shows
+from omnidetective.stage_settings import AnnotatorSettings
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.measuring import measured
 

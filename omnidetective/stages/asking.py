@@ -14,7 +14,7 @@ from omnidetective.llm.base import ChatModel
 from omnidetective.llm.messages import ChatRequest, Message
 from omnidetective.llm.structured import structured
 from omnidetective.observers.witness import LookingSettings, Shown, audio_part, frames_shown, joined
-from omnidetective.settings import Shows
+from omnidetective.section import Shows
 from omnidetective.stages.base import StageContext
 
 T = TypeVar("T", bound=BaseModel)

@@ -20,7 +20,7 @@ from omnidetective.detective.conversation import shortened
 from omnidetective.detective.writer import write
 from omnidetective.draft import Draft
 from omnidetective.grounding import share_cited
-from omnidetective.settings import GateSettings
+from omnidetective.stage_settings import GateSettings
 
 ALWAYS_ALLOWED_TOKENS = 400
 """A caption of so many tokens is never too long for the length of its clip."""

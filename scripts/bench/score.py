@@ -26,15 +26,8 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from omnidetective.evidence import (
-    Frozen,
-    ShotEvidence,
-    SoundEvent,
-    SoundEvidence,
-    Span,
-    TextCard,
-    TextEvidence,
-)
+from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, Span, TextCard, TextEvidence
+from omnidetective.frozen import Frozen
 from omnidetective.records import CaptionRecord, TranscriptLine
 from scripts.bench.truth import SOUND_LABELS, ClipTruth, ShownText, Truth
 

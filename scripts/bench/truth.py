@@ -11,7 +11,8 @@ from typing import Literal, Self, get_args
 
 from pydantic import model_validator
 
-from omnidetective.evidence import Frozen, Span
+from omnidetective.evidence import Span
+from omnidetective.frozen import Frozen
 from omnidetective.records import Modality
 
 SILENCE_DBFS = -50.0

@@ -26,7 +26,7 @@ from omnidetective.llm.messages import ChatReply, ChatRequest, Message
 from omnidetective.llm.scripted import ScriptedChat, reply
 from omnidetective.observers.registry import Unavailable
 from omnidetective.prompts import PromptLibrary
-from omnidetective.settings import InvestigateSettings
+from omnidetective.stage_settings import InvestigateSettings
 
 PROMPTS = PromptLibrary()
 EVERYTHING = ["scene", "characters", "objects", "actions", "narrative", "speech", "camera", "emotions"]

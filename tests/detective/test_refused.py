@@ -22,7 +22,8 @@ from omnidetective.observers.guard import Guard, Guarded
 from omnidetective.observers.registry import Unavailable
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ATTRIBUTES, Observation
-from omnidetective.settings import GuardSettings, InvestigateSettings
+from omnidetective.settings import GuardSettings
+from omnidetective.stage_settings import InvestigateSettings
 
 
 def kept(*observers: Any, failures: int = 5, **quotas: int) -> Mapping[str, Observer]:

@@ -10,7 +10,7 @@ from omnidetective.detective.rules import RuleDetective
 from omnidetective.evidence import Cut, ShotEvidence, Span, TextEvidence
 from omnidetective.observers.registry import ToolBox
 from omnidetective.prompts import PromptLibrary
-from omnidetective.settings import InvestigateSettings
+from omnidetective.stage_settings import InvestigateSettings
 from omnidetective.testing import stand_in_context
 
 SHOTS = ShotEvidence(

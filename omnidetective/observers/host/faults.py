@@ -6,7 +6,7 @@ from typing import Final
 
 from omnidetective import errors
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError, ProviderError, StageTimeoutError
-from omnidetective.evidence import Frozen
+from omnidetective.frozen import Frozen
 
 _MOST_CHARS: Final = 2000
 _CLASSES: Final = {

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, create_model
 from omnidetective.errors import ConfigError, ObserverUnavailableError, OmnidetectiveError
 from omnidetective.framing import LENGTHS, WireError, begin
 from omnidetective.llm.cast import Cast
-from omnidetective.model_sets import TEXT_ROLES
+from omnidetective.model_sets import ROLES
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
 from omnidetective.observers.fields import SettingField
 from omnidetective.observers.host import processes
@@ -258,7 +258,7 @@ def _open_message(context: ObserverContext) -> Open:
 
 def _roles(context: ObserverContext) -> list[str]:
     model_set = context.model_set
-    return sorted({*model_set.roles, *(role for role in TEXT_ROLES if model_set.spec(role) is not None)})
+    return sorted({*model_set.roles, *(role for role in ROLES if model_set.spec(role) is not None)})
 
 
 def _role(cast: Cast, role: str) -> RoleCast:

@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint
 from typing import Any, ClassVar, Final, Protocol
 
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
-from omnidetective.evidence import Frozen, Span
+from omnidetective.evidence import Span
+from omnidetective.frozen import Frozen
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSettings, ObserverSpec
 from omnidetective.records import Observation

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from omnidetective.evidence import Frozen, Span, SpeechEvidence
+from omnidetective.evidence import Span, SpeechEvidence
 from omnidetective.framing import Most, Payload, WireError, read_frame, write_frame
+from omnidetective.frozen import Frozen
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.messages import ChatReply
 from omnidetective.llm.transcriber import Hearing

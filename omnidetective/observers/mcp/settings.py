@@ -16,7 +16,7 @@ from omnidetective.observers.base import ObserverSettings
 from omnidetective.observers.host.sources import SourceRef
 from omnidetective.observers.mcp.placeholders import check_template
 from omnidetective.records import Attribute, Kind, Modality
-from omnidetective.settings import Section
+from omnidetective.section import Section
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -32,6 +32,7 @@ from omnidetective.records import MediaFacts
 from omnidetective.section import Shows
 from omnidetective.settings import Settings
 from omnidetective.stages import STAGES
+from omnidetective.stages.drawing import require_draws
 from omnidetective.stages.plan import StagePlan
 
 _NO_KEY = "not-set"
@@ -86,6 +87,7 @@ class Ground:
         settings = config.settings
         prompts = PromptLibrary(settings.prompts)
         plan = StagePlan.of(config.workflow, STAGES)
+        require_draws(plan, settings, workflow=config.workflow.name)
         for role in plan.roles(settings):
             cast.require(role)
         hosts = {role: _host(config, role) for role in {*config.model_set.roles, *ROLES}}

@@ -11,10 +11,11 @@ from omnidetective.detective.inquiry import attributes_of
 from omnidetective.forecast import investigation as detective
 from omnidetective.forecast.auditing import examined, judged
 from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exactly
+from omnidetective.forecast.gating import gated
 from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
 from omnidetective.forecast.listening import by_transcriber, is_served
 from omnidetective.forecast.piece import Piece
-from omnidetective.stages import auditor, ensemble, gate, refine, split, verify
+from omnidetective.stages import auditor, ensemble, refine, split, verify
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart
 
 _FORM_OF_ONE_ATTRIBUTE = Size(25.0, 40.0)
@@ -159,26 +160,6 @@ def _split(piece: Piece) -> Iterator[Expected]:
     yield piece.asked("split", split.ROLE, Question(prompt, answer), 1, _SPLIT_ROUNDS)
 
 
-def _gate(piece: Piece) -> Iterator[Expected]:
-    ground, lengths = piece.ground, piece.lengths
-    if not ground.settings.gate.judge or piece.candidates.high < gate.MERGED or not ground.asks(gate.ROLE):
-        return
-    prompt = ground.text("gate/judge", modality=piece.facts.modality).plus(
-        ground.text("gate/task"),
-        ground.form(gate.Judgement),
-        lengths.told.plus(lengths.caption).times(piece.parts),
-    )
-    # What costs nothing rejects first; then nobody is asked.
-    yield ground.expected(
-        "gate",
-        gate.ROLE,
-        Question(prompt, Size(15.0, 200.0)),
-        low=0.0,
-        high=1.0,
-        repairs=ground.settings.retry.repairs,
-    )
-
-
 FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
     "investigate": _investigate,
     "annotate": _annotate,
@@ -187,6 +168,6 @@ FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
     "audit": _audit,
     "refine": _refine,
     "split": _split,
-    "gate": _gate,
+    "gate": gated,
 }
 """Name of a stage → what it will ask."""

@@ -34,7 +34,7 @@ class Spread(Sparse):
 
 
 class Score(Spread):
-    """A score of the gate. ``distribution`` counts captions by range (of a share) or by mark (of 1 to 5)."""
+    """A score of the gate. ``distribution`` counts captions by range (of a share) or by mark (1 to 5, or 1 to 3)."""
 
     distribution: dict[str, int] | None = None
 

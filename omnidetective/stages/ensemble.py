@@ -45,6 +45,11 @@ class Ensemble(Stage):
     needs: ClassVar[frozenset[str]] = frozenset({"candidates"})
     adds: ClassVar[frozenset[str]] = frozenset({"draft"})
     begins_again: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
+
+    def can_differ(self, case: Case, context: StageContext) -> bool:
+        """Rules make the same of a case each time, and so does who has nothing to merge."""
+        return not context.cast.is_embedded(ROLE) and not _nothing_to_merge(case, context)
 
     def roles(self, settings: Settings) -> tuple[str, ...]:
         return (ROLE,)
@@ -182,7 +187,14 @@ async def _merged(
     )
     schema = MergedCaption if part is None else MergedPart
     answer = await ask_role(
-        context, ROLE, schema, system=system, task=task, media=shown.media, max_tokens=settings.max_tokens
+        context,
+        ROLE,
+        schema,
+        system=system,
+        task=task,
+        media=shown.media,
+        max_tokens=settings.max_tokens,
+        sample=case.draw,
     )
     result = settled(answer.sentences, case, part)
     if not result.events:

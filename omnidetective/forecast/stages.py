@@ -14,6 +14,7 @@ from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exac
 from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
 from omnidetective.forecast.listening import by_transcriber, is_served
 from omnidetective.forecast.piece import Piece
+from omnidetective.forecast.routing import routed
 from omnidetective.stages import auditor, ensemble, gate, refine, split, verify
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart
 
@@ -180,6 +181,7 @@ def _gate(piece: Piece) -> Iterator[Expected]:
 
 
 FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
+    "route": routed,
     "investigate": _investigate,
     "annotate": _annotate,
     "ensemble": _ensemble,

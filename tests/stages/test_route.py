@@ -25,6 +25,7 @@ from stages.casting import Play, playing, replies
 from stages.test_annotate import embedded, recast
 
 from omnidetective.case import Case
+from omnidetective.config import load_workflow
 from omnidetective.domains import Domain
 from omnidetective.errors import AuthError, ConfigError, MediaError
 from omnidetective.evidence import Cut, ShotEvidence, Span
@@ -35,7 +36,9 @@ from omnidetective.observers.base import Observer, ObserverSpec, observation
 from omnidetective.records import MediaFacts, Observation
 from omnidetective.rows import parse_row
 from omnidetective.settings import MediaSettings, Settings
+from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
+from omnidetective.stages.plan import StagePlan
 from omnidetective.stages.route import Route
 from omnidetective.stages.route_by_model import longest_side_px
 
@@ -429,6 +432,12 @@ async def test_measurement_is_asked_for_by_the_settings_or_by_the_embedded_cast(
     async with case_of(image) as case, playing({}) as play:
         case = await Route()(case, embedded(play))
     assert (case.routing, case.remarks) == (measurer.answer, ())
+
+
+def test_a_clip_that_the_gate_sends_back_is_not_routed_again() -> None:
+    plan = StagePlan.of(load_workflow("capflow"), STAGES)
+    assert "route" in plan.names
+    assert "route" not in plan.again().names
 
 
 def test_the_router_is_needed_only_where_it_is_asked() -> None:

@@ -15,7 +15,7 @@ modalities: [image, video]
 boundaries: ["A living plant is `natural`."]
 tells: [the name on the label]
 agents:
-  botanist: {kind: reasoning, prompt: capflow/natural_reasoning, role: omni_llm}
+  botanist: {kind: reasoning, prompt: capflow/general_reasoning, role: omni_llm}
   ocr: {kind: tool, observer: ocr}
   colour: {kind: tool, observer: colour}
 """
@@ -68,7 +68,7 @@ def test_show_tells_what_belongs_to_a_domain_and_who_looks_at_it(own: Path) -> N
         "What a caption tells:\n"
         "  the name on the label\n"
         "Agents:\n"
-        "  botanist: reasoning, prompt capflow/natural_reasoning, played by omni_llm\n"
+        "  botanist: reasoning, prompt capflow/general_reasoning, played by omni_llm\n"
         "  ocr: tool, the observer ocr\n"
         "  colour: tool, the observer colour\n"
     )

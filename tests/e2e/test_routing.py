@@ -33,7 +33,7 @@ def set_up(folder: Path, *rows: dict[str, Any]) -> tuple[str, ...]:
             "capabilities": {"images": True},
         },
     }
-    roles = {"detective": "rules", "router": "eye"}
+    roles = {"detective": "rules", "agent": "rules", "router": "eye"}
     cast = {"name": "one-eye", "description": "", "models": models, "roles": roles}
     (folder / "cast.yaml").write_text(yaml.safe_dump(cast))
     stages = [{"stage": "route"}, {"stage": "investigate"}]

@@ -105,8 +105,8 @@ class Pipeline:
             permits: who gives leave for calls; by default the pipeline keeps the limits and the cap by itself.
 
         Raises:
-            ConfigError: an unknown stage or observer, stages in an impossible order, a broken domain, a role that the
-                workflow needs and nobody can play, or a cap on the cost and a model whose price is not known.
+            ConfigError: an unknown stage or observer, stages in an impossible order, a role that the workflow needs
+                and nobody can play, or a cap on the cost and a model whose price is not known.
             PromptError: a broken prompt file.
         """
         settings = config.settings

@@ -111,7 +111,6 @@ class Pipeline:
         """
         settings = config.settings
         plan = StagePlan.of(config.workflow, STAGES)
-        plan.check(settings)
         prompts = PromptLibrary(settings.prompts)
         cast = Cast(
             config.model_set,

@@ -86,7 +86,6 @@ class Ground:
         settings = config.settings
         prompts = PromptLibrary(settings.prompts)
         plan = StagePlan.of(config.workflow, STAGES)
-        plan.check(settings)
         for role in plan.roles(settings):
             cast.require(role)
         hosts = {role: _host(config, role) for role in {*config.model_set.roles, *ROLES}}

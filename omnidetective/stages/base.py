@@ -47,14 +47,6 @@ class Stage(Protocol):
         """The roles of the cast without which it cannot do its work; they are looked for before the first clip."""
         return ()
 
-    def check(self, settings: Settings) -> None:
-        """Refuse settings with which it could do no clip; it is asked before the first one.
-
-        Raises:
-            ConfigError: with what is wrong, and where.
-        """
-        return
-
     def by_segment(self, context: StageContext) -> bool:
         """Whether it works on the segments of a long clip side by side, each as a case of its own."""
         return False

@@ -87,16 +87,6 @@ class StagePlan:
         """The roles without which the workflow cannot be done, each once."""
         return tuple(dict.fromkeys(role for step in self.steps for stage in step for role in stage.roles(settings)))
 
-    def check(self, settings: Settings) -> None:
-        """Refuse settings with which one of its stages could do no clip.
-
-        Raises:
-            ConfigError: with what is wrong, and where.
-        """
-        for step in self.steps:
-            for stage in step:
-                stage.check(settings)
-
     def again(self) -> StagePlan:
         """What a clip that the gate sends back goes through once more."""
         last = max((n for n, step in enumerate(self.steps) if any(s.begins_again for s in step)), default=0)

@@ -42,10 +42,13 @@ class Route(Stage):
     adds: ClassVar[frozenset[str]] = frozenset({"routing"})
 
     def roles(self, settings: Settings) -> tuple[str, ...]:
-        return (ROLE,) if settings.route.by == "model" else ()
+        """The router, unless measurement decides.
 
-    def check(self, settings: Settings) -> None:
+        Raises:
+            ConfigError: a domain is wrong. It is told where a missing role is told: before the first clip.
+        """
         load_domains(settings.route.domains)
+        return (ROLE,) if settings.route.by == "model" else ()
 
     async def __call__(self, case: Case, context: StageContext) -> Case:
         """Route the clip.

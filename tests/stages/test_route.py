@@ -484,4 +484,4 @@ async def test_between_domains_of_moving_videos_the_router_is_shown_several_fram
 def test_a_broken_domain_is_found_before_the_first_clip(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml is wrong"):
-        Route().check(Settings.model_validate({"route": {"domains": str(tmp_path)}}))
+        Route().roles(Settings.model_validate({"route": {"domains": str(tmp_path)}}))

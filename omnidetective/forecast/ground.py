@@ -153,7 +153,7 @@ class Ground:
                 images = base_frames(part_s, look, clip_fps=facts.fps, most=most)
                 room = look.question_frames if most is None else min(look.question_frames, most - images)
                 images += room if named else 0
-            width, height = _fitted(facts, self.settings.media.frame_longest_side_px)
+            width, height = fitted(facts, self.settings.media.frame_longest_side_px)
             stamp = 0 if still else text_tokens(_STAMP)
             media += images * (image_tokens(width, height, model=model) + stamp)
         if "audio" in shows and facts.has_audio and can.audio and (not images or can.mixed_media):
@@ -263,7 +263,7 @@ def _host(config: Config, role: str) -> str | None:
         return None
 
 
-def _fitted(facts: MediaFacts, longest_px: int) -> tuple[int, int]:
+def fitted(facts: MediaFacts, longest_px: int) -> tuple[int, int]:
     """Width and height of a frame as it is sent; a common shape where it is not known."""
     width, height = facts.width or longest_px, facts.height or longest_px * 9 // 16
     scale = min(1.0, longest_px / max(width, height))

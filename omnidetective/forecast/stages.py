@@ -15,6 +15,7 @@ from omnidetective.forecast.gating import gated
 from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
 from omnidetective.forecast.listening import by_transcriber, is_served
 from omnidetective.forecast.piece import Piece
+from omnidetective.forecast.routing import routed
 from omnidetective.stages import auditor, ensemble, refine, split, verify
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart
 
@@ -161,6 +162,7 @@ def _split(piece: Piece) -> Iterator[Expected]:
 
 
 FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
+    "route": routed,
     "investigate": _investigate,
     "annotate": _annotate,
     "ensemble": _ensemble,

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
+from click.testing import CliRunner
 from detective.cases import make_case, seen_by
 from e2e.media_files import video
 from pictures.page import page
@@ -18,6 +19,7 @@ from servers import faulty_openai as play_it
 from stages.casting import Play, playing, replies
 
 from omnidetective.case import Case
+from omnidetective.cli.main import cli
 from omnidetective.config import load_config
 from omnidetective.domains import AGENT_INPUTS, Domain, load_domains
 from omnidetective.errors import ConfigError, PromptError
@@ -29,12 +31,14 @@ from omnidetective.media.intake import open_clip
 from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import Observer, ObserverContext, ObserverSpec, observation
 from omnidetective.observers.registry import BUILT_IN, ToolBox, Unavailable
+from omnidetective.pipeline import Pipeline
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import Observation
 from omnidetective.rows import parse_row
 from omnidetective.settings import MediaSettings, Settings
+from omnidetective.stages import STAGES
 from omnidetective.stages.annotate import Annotate
-from omnidetective.stages.base import StageContext
+from omnidetective.stages.base import Stage, StageContext
 from omnidetective.stages.domain_agents import agents_of, check_agents
 from omnidetective.stages.ensemble import Ensemble
 from omnidetective.stages.plan import StagePlan
@@ -525,3 +529,35 @@ def test_a_new_prompt_may_ask_for_what_agents_are_given_and_nothing_else(tmp_pat
     file.write_text(FRONT.replace("domains", "observations") + "{{ observations }}")
     with pytest.raises(PromptError, match="asks for observations"):
         PromptLibrary(tmp_path)
+
+
+class Given(Stage):
+    """Stands where a clip is routed."""
+
+    name: ClassVar[str] = "route"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    adds: ClassVar[frozenset[str]] = frozenset({"routing"})
+
+    async def __call__(self, case: Case, context: StageContext) -> Case:
+        return case
+
+
+def test_a_run_is_refused_before_its_first_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, type[Stage]]", STAGES), "route", Given)
+    domains, prompts = mine(tmp_path)
+    flow = tmp_path / "routed.yaml"
+    flow.write_text("name: routed\ndescription: d\nstages: [{stage: route}, {stage: annotate}, {stage: ensemble}]\n")
+    overrides = [f"route.domains={domains}", f"prompts={prompts}"]
+    options = {"workflow": str(flow), "models": "local"}
+    Pipeline.from_config(load_config(overrides=overrides, options=options, environ={}))
+    with pytest.raises(PromptError, match="there is no prompt 'capflow/stamp_perception'"):
+        Pipeline.from_config(load_config(overrides=overrides[:1], options=options, environ={}))
+
+
+def test_the_command_line_shows_new_prompts(tmp_path: Path) -> None:
+    _, prompts = mine(tmp_path)
+    listed = CliRunner().invoke(cli, ["prompts", "list", "--prompts", str(prompts)])
+    assert "capflow/stamp_perception" in listed.output
+    compared = CliRunner().invoke(cli, ["prompts", "diff", str(prompts)])
+    assert compared.exit_code == 0, compared.output
+    assert "+# Your task: perception of stamps" in compared.output

@@ -407,6 +407,20 @@ async def test_the_integrator_is_told_what_a_caption_of_the_domain_must_tell(she
     assert "must tell" not in without
 
 
+async def test_code_that_is_told_line_by_line_arrives_as_it_is(sheet: Path) -> None:
+    caption = "Line 2 reads “    return side ** 2  # exact”, and the area is $a_1 * b_2$; “__init__” takes “**more”."
+    parts: dict[str, Any] = {
+        "agent": replies("Code."),
+        "integrator": replies({"sentences": [{"text": caption, "evidence": ["o1"]}]}),
+    }
+    async with routed(sheet, "code") as case, playing(parts) as play:
+        context = equipped(play)
+        after = await Ensemble()(await Annotate()(case, context), context)
+        assert "one line to a quotation" in play.prompt("integrator")
+    assert after.caption == caption
+    assert after.remarks == ()
+
+
 @pytest.mark.parametrize("modality", ["video", "audio", "image"])
 @pytest.mark.parametrize("part", [True, False])
 def test_without_a_routing_the_integrators_prompt_says_nothing_of_domains(modality: str, part: bool) -> None:

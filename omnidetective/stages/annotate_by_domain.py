@@ -19,12 +19,10 @@ from omnidetective.detective.rules import FIRST_QUESTIONS, OPEN_QUESTION
 from omnidetective.detective.writer import write
 from omnidetective.domains import load_domains
 from omnidetective.errors import ObserverUnavailableError, OmnidetectiveError
-from omnidetective.llm.base import ChatModel
 from omnidetective.observers.ask import ask
 from omnidetective.observers.base import Observer, ObserverSpec, failed_observation
 from omnidetective.observers.guard import was_refused
 from omnidetective.records import Observation
-from omnidetective.stages.asking import Exhibit, exhibit
 from omnidetective.stages.base import StageContext
 from omnidetective.stages.domain_agents import Agent, agents_of, is_asked, lacking, routed, tells_of
 from omnidetective.stages.listening import heard
@@ -67,14 +65,11 @@ class _Onlooking(Onlooker):
 
     def __init__(self, agent: Agent, case: Case, context: StageContext) -> None:
         given, spec = context.settings.annotate, agent.spec
-        look = Look(spec.shows, given.fps, given.max_frames, spec.max_tokens)
+        look = Look(spec.shows, given.fps, given.max_frames, spec.max_tokens, tiles=spec.tiles)
         self._agent = agent
         self._prompt = context.prompts.get(spec.prompt or "")
         self.question = self._prompt.description
         super().__init__(agent.name, spec.role, look, description=self.question, case=case, context=context)
-
-    async def show(self, model: ChatModel) -> Exhibit:
-        return await exhibit(self._case, model, self._look, self._case.scope)
 
     def brief(self, senses: Senses) -> tuple[str, str]:
         facts, scope, prompts = self._case.clip.facts, self._case.scope, self._context.prompts

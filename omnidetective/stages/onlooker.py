@@ -31,12 +31,16 @@ def has_any_of(shows: Shows, facts: MediaFacts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What an onlooker is to be shown, and how long it may answer, in tokens of its model."""
+    """What an onlooker is to be shown, and how long it may answer, in tokens of its model.
+
+    ``tiles``: most tiles of a large picture, besides the whole.
+    """
 
     shows: Shows
     fps: float
     max_frames: int
     max_tokens: int
+    tiles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,10 @@ class Onlooker(ABC):
     def brief(self, senses: Senses) -> tuple[str, str]:
         """What it is told before it is shown the clip, and after."""
 
-    async def show(self, model: ChatModel) -> Exhibit:
-        """The media that it gets."""
-        return await exhibit(self._case, model, self._look, self._case.scope)
-
     async def _shown(self, model: ChatModel) -> tuple[Exhibit, str | None]:
         """The media and the words that the model gets; what it does not get is kept in ``withheld``."""
         case = self._case
-        shown = await self.show(model)
+        shown = await exhibit(case, model, self._look, case.scope)
         withheld = list(shown.withheld)
         words: str | None = None
         if "transcript" in self._look.shows and case.clip.facts.has_audio:

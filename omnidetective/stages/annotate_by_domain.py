@@ -35,11 +35,12 @@ BY_RULES = "rules"
 
 
 def has_models(context: StageContext) -> bool:
-    """Whether the workflow routes videos to agents that are models."""
+    """Whether the workflow routes clips that have a length to agents that are models."""
     return "route" in context.stages and any(
         is_asked(agent, context.cast)
-        for domain in load_domains(context.settings.route.domains).of("video")
+        for domain in load_domains(context.settings.route.domains).values()
         for agent in domain.agents.values()
+        if domain.modalities != ("image",)
     )
 
 

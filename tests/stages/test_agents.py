@@ -169,7 +169,8 @@ async def test_the_agents_of_the_domain_are_asked_and_the_guideline_is_the_candi
         for seen in play.seen("agent"):
             system, user = seen.body["messages"]
             assert "never instructions to you" in system["content"]
-            assert [part["type"] for part in user["content"]] == ["image_url", "text"]
+            kinds = [part["type"] for part in user["content"]]
+            assert (kinds[0], kinds[-1], set(kinds)) == ("image_url", "text", {"image_url", "text"})
         lengths = {task(seen): seen.body["max_tokens"] for seen in play.seen("agent")}
         assert lengths == {"perception of a document": 2048, "reasoning": 1024, "the guideline": 1024}
         assert play.calls("agent") == 3

@@ -24,6 +24,14 @@ from omnidetective.section import Count, Section, Shows
 FOLDER = "capflow"
 """Where built-in domains are, in ``configs``, and their prompts, in ``prompts``."""
 
+AGENT_INPUTS: Mapping[str, str] = {
+    "modality": "kind of the clip (video, audio, image)",
+    "domains": "titles of the domains that it was taken to belong to, and that the agent is asked for: one or two",
+    "tells": "what a caption of these domains must tell",
+    "duration_s": "length of the whole clip in seconds; 0 for an image",
+}
+"""What the prompt of every agent is given."""
+
 AgentKind = Literal["guideline", "perception", "reasoning", "tool"]
 
 

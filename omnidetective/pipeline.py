@@ -56,6 +56,7 @@ from omnidetective.segments import plan_segments
 from omnidetective.settings import CacheSettings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
+from omnidetective.stages.domain_agents import check_agents
 from omnidetective.stages.drawing import drawn, require_draws
 from omnidetective.stages.plan import StagePlan
 from omnidetective.telemetry import Step
@@ -109,7 +110,7 @@ class Pipeline:
             ConfigError: an unknown stage or observer, stages in an impossible order, ``gate.samples`` where nothing can
                 be drawn again, a role that the workflow needs and nobody can play, or a cap on the cost and a model
                 whose price is not known.
-            PromptError: a broken prompt file.
+            PromptError: a broken prompt file, or one that a domain names and that is not there.
         """
         settings = config.settings
         plan = StagePlan.of(config.workflow, STAGES)
@@ -128,6 +129,8 @@ class Pipeline:
             toolbox.require_named(config.sources)
             for role in plan.roles(settings):
                 cast.require(role)
+            if "route" in plan.names:
+                check_agents(settings, prompts, cast)
             if settings.limits.max_cost_usd is not None:
                 _require_prices(cast, toolbox, config)
         except BaseException:

@@ -32,6 +32,7 @@ from omnidetective.records import MediaFacts
 from omnidetective.section import Shows
 from omnidetective.settings import Settings
 from omnidetective.stages import STAGES
+from omnidetective.stages.domain_agents import check_agents
 from omnidetective.stages.drawing import require_draws
 from omnidetective.stages.plan import StagePlan
 
@@ -90,6 +91,8 @@ class Ground:
         require_draws(plan, settings, workflow=config.workflow.name)
         for role in plan.roles(settings):
             cast.require(role)
+        if "route" in plan.names:
+            check_agents(settings, prompts, cast)
         hosts = {role: _host(config, role) for role in {*config.model_set.roles, *ROLES}}
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         return cls(settings, cast, toolbox, prompts, plan, hosts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from omnidetective.detective.inquiry import attributes_of
 from omnidetective.forecast import investigation as detective
 from omnidetective.forecast.auditing import examined, judged
+from omnidetective.forecast.by_domain import asked_by_domain
 from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exactly
 from omnidetective.forecast.gating import gated
 from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
@@ -33,6 +34,9 @@ def _investigate(piece: Piece) -> Iterator[Expected]:
 
 
 def _annotate(piece: Piece) -> Iterator[Expected]:
+    if piece.has("route"):
+        yield from asked_by_domain(piece)
+        return
     ground, facts, settings = piece.ground, piece.facts, piece.ground.settings.annotate
     if piece.hears_words and is_served(ground, facts):
         yield by_transcriber(ground, "annotate", piece.part_s, parts=piece.parts)
@@ -86,6 +90,7 @@ def _ensemble(piece: Piece) -> Iterator[Expected]:
         sees="frames" in settings.shows,
         hears="audio" in settings.shows,
         reads="transcript" in settings.shows,
+        **piece.told_of_domain,
     )
     earlier = NOTHING if piece.parts == 1 else lengths.caption.times((piece.parts - 1) / 2).at_most(6000)
     prompt = system.plus(

@@ -256,6 +256,16 @@ class ToolBox:
         refused = ((name, refusal(observer, clip)) for name, observer in self.observers.items())
         return fits | {name: Unavailable(why.reason, why.message, why.hint) for name, why in refused if why is not None}
 
+    def missing(self, name: str, clip: Clip) -> Unavailable | None:
+        """Why an observer that is asked for is not offered; ``None`` where it has nothing to say of such a clip."""
+        if (why := self.unavailable.get(name)) is not None:
+            return why
+        if (observer := self.observers.get(name)) is None:
+            known = [row.name for row in self._listings]
+            return Unavailable("unknown", f"there is no such observer{did_you_mean(name, known)}")
+        refused = refusal(observer, clip)
+        return None if refused is None else Unavailable(refused.reason, refused.message, refused.hint)
+
 
 def _switched_off(name: str) -> Unavailable:
     return Unavailable("disabled", "switched off", f"--set observers.{name}.enabled=true")

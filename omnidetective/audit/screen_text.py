@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 
+from omnidetective.audit.altered import altered
 from omnidetective.audit.finding import Confirmation, Finding, Inspection, clipped, quoted, verbatim
 from omnidetective.audit.reading import Piece, Reading, looked_at
 from omnidetective.audit.stretch import LONGEST_CHARS, best_stretch
@@ -33,6 +34,7 @@ _MOST_QUOTES = 400
 _MOST_CARDS = 400
 _MOST_MISSING = 20
 _MOST_TOGETHER = 20
+_MOST_NAMED = 3
 _LIKELY = 60
 """Rough likeness, 0…100, from which a card is looked at closely; no card that is alike has less."""
 
@@ -68,7 +70,9 @@ def check(reading: Reading) -> Inspection:
         places = list(_places(quote.text, cards))
         told.update(id(card) for place in places for card, _ in place)
         fitting = [place for place in places if not _off(place, piece, reading, at_once=at_once)]
-        if fitting:
+        if fitting and quote.kind == "screen" and (changed := _altered(quote.text, fitting)):
+            findings.append(_exchanged(quote, changed, fitting[0], reading))
+        elif fitting:
             where = (quote.start, quote.end)
             confirmed.append(reading.bears_out(CHECK, "objects", where, _ids(fitting[0])))
         elif quote.kind == "screen" and places:
@@ -168,6 +172,20 @@ def _span_s(card: TextCard) -> tuple[float, float] | None:
     if card.start_s is None:
         return None
     return card.start_s, card.start_s if card.end_s is None else card.end_s
+
+
+def _altered(text: str, places: Sequence[Sequence[Read]]) -> tuple[str, ...]:
+    """What no place has of a quotation, where all of them were read surely; of the place that has most."""
+    cards = [card for place in places for card, _ in place]
+    if not all(card.score is None or card.score >= SURE for card in cards):
+        return ()
+    return min((altered(text, [card.text for card, _ in place]) for place in places), key=len)
+
+
+def _exchanged(quote: Quote, changed: Sequence[str], place: Sequence[Read], reading: Reading) -> Finding:
+    words = ", ".join(quoted(word) for word in changed[:_MOST_NAMED])
+    why = f"{words} is not in the text that OCR read: {quoted(' '.join(card.text for card, _ in place))}"
+    return Finding(CHECK, "objects", "error", reading.caption[quote.start : quote.end], clipped(why), _ids(place))
 
 
 def _at_other_time(quote: Quote, piece: Piece, place: Sequence[Read], reading: Reading) -> Finding:

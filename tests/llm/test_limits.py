@@ -342,13 +342,14 @@ def test_refused_calls_go_last_while_the_lane_is_in_doubt_and_first_when_it_is_o
     books.settle(early, limited(), 0.0)
     again = [books.ask(CallPlan(lane, 0, CENT, refusals), 0.0) for refusals in (1, 2, 2)]
     fresh = [books.ask(plan(lane), 0.0) for _ in range(2)]
+    late = books.ask(plan(lane), 0.0)
     went, now = list[int](), 0.0
     while books.waiting(now):
         now += 2.0
         for ticket in decided(books, now=now):
             went.append(ticket)
             books.settle(ticket, OK, now + 0.5)
-    assert went == [fresh[0], again[1], again[2], again[0], fresh[1]]
+    assert went == [*fresh, again[1], again[2], again[0], late]
 
 
 # On an event loop ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ or money that calls in flight have reserved."""
 LONGEST_PAUSE_S: Final = 3600.0
 """A provider that asks for a longer rest is asked again after this."""
 
+_ANSWERS_TO_BE_SURE: Final = 2
+"""Calls that were begun after a 429 and answered, until the lane counts as open."""
 _LONGER_EACH_TIME: Final = 4.0
 """Rests of a call that is refused again and again: 1, 4, 16, 60 s, where the first is 1 s and the longest 60 s."""
 
@@ -59,7 +61,7 @@ class LaneBooks:
     """The books of one lane.
 
     Calls go in the order in which they came, but a call has only so many attempts, and must not lose them to others.
-    So after a 429 the lane is in doubt until a call that was begun later is answered. While it is, calls go first that
+    So after a 429 the lane is in doubt until two calls begun later are answered. While it is, calls go first that
     were refused least: they have attempts to lose. After that, calls go first that were refused most. Where all that
     wait were refused twice or more, the rest is longer than the lane's own, so that five attempts outlast a minute.
 
@@ -88,7 +90,7 @@ class LaneBooks:
         self._round_at = -math.inf
         self._newest = 0
         self._unexplained_at = -math.inf
-        self._in_doubt = False
+        self._in_doubt = 0
         self._newest_in_doubt = 0
         self._begun_at = -math.inf
 
@@ -165,7 +167,8 @@ class LaneBooks:
             took = 0 if result.ending == "rate_limited" else result.tokens
             self._tokens.give_back(0 if took is None else call.tokens - took, now)
         if result.ending == "answered":
-            self._in_doubt &= call.serial <= self._newest_in_doubt
+            if self._in_doubt and call.serial > self._newest_in_doubt:
+                self._in_doubt -= 1
             self._next_pause_s = self._first_pause_s
             self.window.answered(call.serial, in_flight=in_flight, seconds=now - call.begun_at, now=now)
         elif result.ending == "failed":
@@ -175,7 +178,7 @@ class LaneBooks:
         return 0.0
 
     def _pause(self, call: Call, retry_after_s: float | None, in_flight: int, now: float) -> float:
-        self._in_doubt, self._newest_in_doubt = True, self._newest
+        self._in_doubt, self._newest_in_doubt = _ANSWERS_TO_BE_SURE, self._newest
         first = self.window.rate_limited(call.serial, newest=self._newest, in_flight=in_flight, now=now)
         if first:
             self._round_at, self._round_pause_s = now, self._next_pause_s

@@ -2,14 +2,14 @@
 
 Additive increase and multiplicative decrease, as TCP does it, and as DCTCP does (RFC 8257) by the *share* of calls that
 are refused: a provider that refuses everything is pressed too hard, one that refuses a call in a hundred has trouble of
-its own, and to halve for that each time would leave a hundredth of the speed. Four things differ from the RFC:
+its own, and to halve for that each time would leave a hundredth of the speed. Five things differ from the RFC:
 
 - The window grows by answers, slowly where it is small, and by time at least so fast that it is back in a minute: a
   model answers in 50 ms or in a minute, and the limit is by the minute either way.
-- Near the size at which calls were refused lately, a small window grows more slowly the smaller it is. There one call
-  more is a large part of a rate that a provider really holds to, and growth by the answer would run into that rate
-  again and again. Far below that size (a storm is over) or far above it (the limit is gone) growth is fast. Large
-  windows keep their growth, since only that carries them over refusals that have nothing to do with the load.
+- A level below one call at once is a rate of few calls a minute: there, growth by time is in proportion to the window.
+- It does not grow more slowly near the size at which calls were refused: where calls are refused whatever the load, a
+  small window would never come up again. So a provider that holds to a rate refuses one call in seven to ten. What
+  that must not cost, a clip, the order of calls sees to (:class:`~omnidetective.llm.limits.lane.LaneBooks`).
 - A cut is deepened by the other refusals of its round, since a whole burst is refused at once.
 - A window below one call is kept by spacing calls, for a provider that answers fast and allows few.
 
@@ -31,11 +31,7 @@ _SMOOTHING: Final = 0.2
 _ANSWERS_TO_DOUBLE: Final = 64
 """Of a small window; a large one grows by ``_STEP`` calls for each window of answers."""
 _STEP: Final = 4
-_CAREFUL_BELOW: Final = 15
-"""Calls at once: below, a window near its level grows by the fourth power of this fraction of the usual step."""
 _LEVEL_SMOOTHING: Final = 0.25
-_NEAR: Final = 2
-"""Between the level over this and the level times this, a size is near."""
 _FEWEST: Final = 4
 """Calls over which the share of refusals is measured: as many as go at once, and at least so many."""
 
@@ -127,8 +123,6 @@ class Window:
         assert self.size is not None
         assert self._level is not None
         by_answer = min(_STEP / self.size, self.size / _ANSWERS_TO_DOUBLE)
-        if self._level / _NEAR < self.size < self._level * _NEAR:
-            by_answer *= min(1.0, (self.size / _CAREFUL_BELOW) ** 4)
         # A level below one call at once is a rate of few calls a minute: half a call more would be several times that.
         slowest = _SLOWEST_GROWTH * min(1.0, max(self.size, self._level))
         return max(by_answer, since_s * max(self._growth_per_s, slowest))

@@ -202,7 +202,7 @@ class _Annotator:
         """The media and the words that the model gets; what it does not get is kept in ``withheld``."""
         case, settings = self._case, self._context.settings.annotate
         look = _Look(self._settings.shows, settings.fps, settings.max_frames)
-        shown = await exhibit(case, model, look, case.scope)
+        shown = await exhibit(case, model, look, case.scope, tiles=settings.tiles)
         withheld = list(shown.withheld)
         words: str | None = None
         if "transcript" in look.shows and case.clip.facts.has_audio:

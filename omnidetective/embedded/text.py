@@ -30,9 +30,9 @@ _SHORTEST_SIDE_PX = 544
 """Smaller pictures are made this large. The engine's own 736 found no more in 360p frames, and takes twice as long."""
 _LOOK_SIDE_PX = 1280
 """Longest side of what is looked through at once."""
-_SMALL_PX = 9.0
+_SMALL_PX = 11.5
 """Lines that are lower than this in what is looked through may have neighbours that are overlooked there."""
-_WANTED_PX = 14.0
+_WANTED_PX = 18.0
 """Tiles are looked through at a size at which the smallest lines that were found are this high."""
 _SMALLEST_LINES = 0.1
 """Share of the lines that are the smallest ones."""

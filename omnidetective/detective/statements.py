@@ -182,7 +182,11 @@ def _appearing_together(
     group: list[tuple[TextCard, tuple[str, ...]]] = []
     for item in cards:
         start_s, before_s = item[0].start_s, group[0][0].start_s if group else None
-        if group and item[0].page == group[0][0].page and (start_s is None or before_s is None or start_s - before_s <= _TOGETHER_S):
+        if (
+            group
+            and item[0].page == group[0][0].page
+            and (start_s is None or before_s is None or start_s - before_s <= _TOGETHER_S)
+        ):
             group.append(item)
             continue
         if group:

@@ -58,7 +58,7 @@ def _whole(case: Case) -> Iterator[Statement]:
     shots = next(iter(case.evidence(ShotEvidence)), None)
     if facts.modality == "image":
         ids = tuple(o.id for o in case.answers[:1])
-        pages = f" of {number_name(case.clip.pages)} pages" if case.clip.pages > 1 else ""
+        pages = f" of {number_name(facts.pages)} pages" if facts.pages else ""
         form = f"{_format(facts.width, facts.height)}still image{pages}"
         yield Statement(None, None, f"this is a {form}", "visual", ids)
         return

@@ -1,7 +1,7 @@
 """Text in a picture: PP-OCRv6 by RapidOCR, whose models travel in its package.
 
-A large picture is looked through at a smaller size, and its lines are read from it as it is: finding them takes far fewer
-pixels than reading them. Where they are too small to be found so, tiles of it are looked through besides.
+A large picture is looked through at a smaller size, and its lines are read from it as it is: finding them takes far
+fewer pixels than reading them. Where they are too small to be found so, tiles of it are looked through besides.
 
 Between finding the lines and reading them the contrast of each line is stretched to the full range. Measured on
 rendered text: on a mid-grey ground the recogniser otherwise runs words together (13 of 48 blocks; none afterwards).

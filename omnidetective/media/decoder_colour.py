@@ -90,6 +90,6 @@ def _from_floats(image: Image.Image) -> Image.Image:
 
 
 def _with_info(made: Image.Image, of: Image.Image) -> Image.Image:
-    """With the profile of the picture that it was made of; a transparent value of other pixels means nothing any more."""
+    """With the profile of the picture that it was made of; a transparent value of other pixels means nothing now."""
     made.info = {"icc_profile": of.info["icc_profile"]} if "icc_profile" in of.info else {}
     return made

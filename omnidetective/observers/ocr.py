@@ -48,7 +48,7 @@ class OcrSettings(ObserverSettings):
     max_frames: Annotated[int, Field(ge=1)] = 120
     """Most frames that are read for one question; where more differ, evenly spread ones are. Of an image most pages."""
     longest_side_px: Annotated[int, Field(ge=160)] = 1280
-    """Longest side of the frames of a video that are read; larger ones are made smaller. Images are read as they are."""
+    """Longest side of the frames that are read; larger ones are made smaller. Images are read as they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,7 @@ async def _tiles(clip: Clip, page: int, limit: int) -> tuple[Frame, ...]:
     return await clip.tiles(page, most=limit, overlap=_OVERLAP)
 
 
-def _shown(
-    pages: Sequence[tuple[Frame, Sequence[Frame]]], broken: Sequence[BrokenPage], *, pages_in_all: int
-) -> Shown:
+def _shown(pages: Sequence[tuple[Frame, Sequence[Frame]]], broken: Sequence[BrokenPage], *, pages_in_all: int) -> Shown:
     wholes = [whole for whole, _ in pages]
     tiles = [tile for _, parts in pages for tile in parts]
     pictures = tuple(ImagePart(data=frame.jpeg) for frame in (*wholes, *tiles))

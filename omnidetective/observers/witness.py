@@ -158,7 +158,7 @@ async def frames_shown(
     Frames that are the same picture are shown once, with all their times. An image is shown without a time: its first
     pages, and up to ``tiles`` tiles of each that is larger than a frame, see :mod:`omnidetective.observers.tiles`.
     """
-    if clip.modality == "image":
+    if clip.facts.modality == "image":
         return await still_shown(clip, StillLook.of(max_frames=look.max_frames, most=most, tiles=tiles))
     seconds = clip.duration_s if span is None else span.duration_s
     count = frames_wanted(seconds, fps=look.fps, max_frames=look.max_frames, most=most)

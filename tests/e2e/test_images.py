@@ -1,4 +1,4 @@
-"""Images through every workflow: a record comes, there is no time and no sound in it, and nobody who only hears is paid."""
+"""Images through every workflow: a record comes, without time and sound, and nobody who only hears is paid."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from e2e.test_model_sets import _said_by_others, records
-from PIL import Image
 from pictures import files
+from PIL import Image
 from planning.role_studio import about_one_attribute, asked, cast_by_role, omnidetective, said
 from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, says, tool_call
 
@@ -59,7 +59,9 @@ def _detective(seen: Seen) -> Behaviour:
 
 def write_pictures(folder: Path) -> list[str]:
     """A picture, a document of three pages, a picture with transparency."""
-    pages = [files.plain(f"SPRING FAIR {n}", size=(900, 700), ground=colour) for n, colour in enumerate(("red", "lime"))]
+    pages = [
+        files.plain(f"SPRING FAIR {n}", size=(900, 700), ground=colour) for n, colour in enumerate(("red", "lime"))
+    ]
     pages[0].save(folder / "picture.jpg")
     files.tiff(folder / "paper.tiff", [*pages, files.plain("SPRING FAIR", size=(300, 200))])
     Image.new("RGBA", (320, 200), (0, 0, 255, 90)).save(folder / "clear.png")
@@ -97,7 +99,7 @@ async def test_images_go_through_a_workflow(workflow: str, tmp_path: Path) -> No
     for record in made.values():
         assert record["caption"] == TIMELESS, workflow
         assert times_in(record) == []
-        # A detective that must spend ten inquiries on one picture runs out of questions, which makes its report partial.
+        # A detective that must spend ten inquiries on one picture runs out of questions: its report is partial.
         wanted = "partial" if workflow == "omni-detective" else "accepted"
         assert record["outcome"] == wanted, record["quality"]
         assert record["media"]["modality"] == "image"

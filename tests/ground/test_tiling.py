@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def test_tiles_are_the_whole_picture(width: int, height: int, side_px: int, most
     ):
         assert edges[0][0] == 0
         assert edges[-1][1] == length
-        shared = min((a[1] - b[0] for a, b in zip(edges, edges[1:], strict=False)), default=0)
+        shared = min((a[1] - b[0] for a, b in pairwise(edges)), default=0)
         assert shared >= min(round(0.1 * side_px), length) - 1 or len(edges) == 1
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from media.workbench import Open, children, reason
-from PIL import Image
 from pictures import files
+from PIL import Image
 
 
 def peak_mb(pid: int) -> float:

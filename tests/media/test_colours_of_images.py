@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media.workbench import Open
-from PIL import Image, ImageCms
 from pictures import files
+from PIL import Image, ImageCms
 
 
 async def colour_of(path: Path, opened: Open) -> tuple[int, ...]:
@@ -79,7 +79,9 @@ async def test_a_profile_is_applied(tmp_path: Path, opened: Open) -> None:
 async def test_a_profile_that_is_no_use_is_ignored(damage: str, tmp_path: Path, opened: Open) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = files.swapped_profile()
-    profile = {"rubbish": b"no profile" * 50, "cut": swapped[:200], "of other pixels": swapped, "as it is": srgb}[damage]
+    profile = {"rubbish": b"no profile" * 50, "cut": swapped[:200], "of other pixels": swapped, "as it is": srgb}[
+        damage
+    ]
     path = tmp_path / "picture.tiff"
     mode, colour = ("L", 100) if damage == "of other pixels" else ("RGB", (200, 100, 50))
     Image.new(mode, (40, 40), colour).save(path, icc_profile=profile)  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from media.workbench import Open, reason
-from PIL import Image
 from pictures import files
+from PIL import Image
 
 from omnidetective.errors import MediaError
 
@@ -78,7 +78,9 @@ async def test_the_first_page_that_can_be_decoded_stands_for_the_image(tmp_path:
 
 
 async def test_a_page_that_is_too_large_costs_itself_alone(tmp_path: Path, opened: Open) -> None:
-    path = files.tiff(tmp_path / "large.tiff", [pages(1)[0], Image.new("1", (16_000, 16_000))], compression="tiff_deflate")
+    path = files.tiff(
+        tmp_path / "large.tiff", [pages(1)[0], Image.new("1", (16_000, 16_000))], compression="tiff_deflate"
+    )
     assert path.stat().st_size < 100_000
     async with opened(path) as clip:
         shown = await clip.page_frames()

@@ -43,7 +43,10 @@ async def test_every_page_is_read_and_told_by_its_number(tmp_path: Path) -> None
     path = files.break_page(files.tiff(tmp_path / "paper.tiff", pages, compression="tiff_lzw"), 2)
     answer = await observe(instrument(Ocr), path)
     assert isinstance(answer.data, TextEvidence)
-    assert [(card.page, card.text) for card in answer.data.cards] == [(1, "This is page one"), (3, "This is page three")]
+    assert [(card.page, card.text) for card in answer.data.cards] == [
+        (1, "This is page one"),
+        (3, "This is page three"),
+    ]
     assert answer.data.frames_read == 2
     assert "Page 2 cannot be read" in answer.answer
     assert "page 3, " in answer.answer

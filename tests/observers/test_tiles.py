@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from observers.conftest import context
-from PIL import Image
 from pictures import files
+from PIL import Image
 
 from omnidetective.errors import MediaError
 from omnidetective.llm.messages import ImagePart

@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw, ImageFont
 
-WORDS = (
-    "the quick brown fox jumps over lazy dogs while seven bold vectors mix quartz sphinx judge my vow invoice total "
-    "amount 1,284.50 due 14 March 2026 clause paragraph supplier warranty delivery"
-).split()
+_PROSE = """the quick brown fox jumps over lazy dogs while seven bold vectors mix quartz sphinx judge my vow invoice
+total amount 1,284.50 due 14 March 2026 clause paragraph supplier warranty delivery"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +30,18 @@ class Sheet:
 
 
 def sheet(
-    *, size: tuple[int, int] = (2480, 3508), font_px: int, columns: int = 1, rows: int, title: str = "", step_px: int = 0
+    *,
+    size: tuple[int, int] = (2480, 3508),
+    font_px: int,
+    columns: int = 1,
+    rows: int,
+    title: str = "",
+    step_px: int = 0,
 ) -> Sheet:
     """A page, A4 at 300 dpi by default, on which every column begins a little lower than the one before it."""
     image = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(image)
-    chance = random.Random(font_px)
+    chance, words = random.Random(font_px), _PROSE.split()
     font = ImageFont.load_default(font_px)
     lines = []
     if title:
@@ -49,7 +53,7 @@ def sheet(
         for _ in range(rows):
             text = ""
             while draw.textlength(text, font=font) < width - 10 * font_px:
-                text = f"{text} {chance.choice(WORDS)}".strip()
+                text = f"{text} {chance.choice(words)}".strip()
             draw.text((100 + column * width, y), text, fill="black", font=font)
             lines.append(text)
             y += step_px or round(1.6 * font_px)

@@ -67,7 +67,11 @@ class AnnotateSettings(Section):
     fps: Annotated[float, Field(gt=0)] = 2.0
     """Frames a second that an annotator is shown, up to `max_frames` (AVoCaDO and ASID: 2)."""
     max_frames: Count = 32
-    """Most frames that an annotator is shown at once."""
+    """Most frames that an annotator is shown at once; of an image of several pages, most pages."""
+    tiles: Annotated[int, Field(ge=0)] = 4
+    """Most tiles of each page of an image that an annotator is shown beside the whole, where the page is larger than
+    `media.frame_longest_side_px`: so that a document can be read. They cover all of the page, at full resolution if so
+    many suffice. Each costs as much as a picture; 0: only the whole. See docs/guides/images.md."""
     max_tokens: Count = 2048
     """Longest candidate, in tokens of the model."""
 

@@ -58,7 +58,9 @@ def _whole(case: Case) -> Iterator[Statement]:
     shots = next(iter(case.evidence(ShotEvidence)), None)
     if facts.modality == "image":
         ids = tuple(o.id for o in case.answers[:1])
-        yield Statement(None, None, f"this is a {_format(facts.width, facts.height)}still image", "visual", ids)
+        pages = f" of {number_name(facts.pages)} pages" if facts.pages else ""
+        form = f"{_format(facts.width, facts.height)}still image{pages}"
+        yield Statement(None, None, f"this is a {form}", "visual", ids)
         return
     length = _seconds(facts.duration_s or 0.0)
     if facts.has_video and shots is not None:

@@ -44,7 +44,13 @@ def _asked(agent: Agent, domain: Domain, piece: Piece) -> Expected:
     """One agent, about every part of a clip."""
     ground, facts, settings, spec = piece.ground, piece.facts, piece.ground.settings.annotate, agent.spec
     shown = ground.shown(
-        facts, spec.role, spec.shows, fps=settings.fps, max_frames=settings.max_frames, part_s=piece.part_s
+        facts,
+        spec.role,
+        spec.shows,
+        fps=settings.fps,
+        max_frames=settings.max_frames,
+        part_s=piece.part_s,
+        tiles=spec.tiles,
     )
     reads = "transcript" in spec.shows and piece.hears_words
     words = ground.text(

@@ -44,7 +44,13 @@ def _annotate(piece: Piece) -> Iterator[Expected]:
         role = annotator.role
         can = ground.can(role)
         shown = ground.shown(
-            facts, role, annotator.shows, fps=settings.fps, max_frames=settings.max_frames, part_s=piece.part_s
+            facts,
+            role,
+            annotator.shows,
+            fps=settings.fps,
+            max_frames=settings.max_frames,
+            part_s=piece.part_s,
+            tiles=settings.tiles,
         )
         reads = "transcript" in annotator.shows and can.text_prompt and piece.hears_words
         if not shown.media and not reads:

@@ -38,12 +38,36 @@ class Frame:
         time_s: the moment of the clip that it shows; ``None`` for an image and for a contact sheet.
         jpeg: the JPEG file.
         width, height: its size in pixels.
+        page: of an image of several pages, which one it shows, from 1.
+        box: of a tile, ``(left, top, right, bottom)`` as shares of the page, 0…1.
+        row, column: of a tile, its place in the grid, from 0.
     """
 
     time_s: float | None
     jpeg: bytes = field(repr=False)
     width: int
     height: int
+    page: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    row: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPage:
+    """A page that cannot be shown: ``why`` is the sentence of its ``MediaError``, ``reason`` its code."""
+
+    page: int
+    why: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages of an image, each once, in the order asked for: those that can be shown, and those that cannot."""
+
+    frames: tuple[Frame, ...]
+    broken: tuple[BrokenPage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +135,16 @@ class Clip:
         """The whole clip as a span; ``None`` for an image."""
         return None if self.modality == "image" else self._source.clamp(None)
 
+    @property
+    def pages(self) -> int:
+        """How many pages an image has; 1 for everything else."""
+        return self.facts.pages or 1
+
+    @property
+    def first_page(self) -> int:
+        """The first page of an image that can be decoded: what ``frames`` shows of it."""
+        return self._source.probe.first_page
+
     async def frames(self, times_s: Sequence[float], *, longest_side_px: int | None = None) -> tuple[Frame, ...]:
         """The frames shown at these times, exactly, as JPEG.
 
@@ -119,28 +153,108 @@ class Clip:
             longest_side_px: larger frames are made smaller; ``media.frame_longest_side_px`` by default.
 
         Returns:
-            One frame for each time, in the order asked for. For an image: itself, once.
+            One frame for each time, in the order asked for. For an image: itself, once; of several pages the first.
 
         Raises:
             MediaError: ``no_video`` without pictures.
         """
         side_px = self._side_px(longest_side_px)
         times = self._clamp_times(times_s)
-        if self.modality == "image":
-            times = ()
         unique = tuple(sorted(set(times)))
 
         async def compute() -> dict[float | None, Frame]:
             pictures = await self._pictures(unique, side_px=side_px)
             return {time_s: Frame(time_s, data, pic.width, pic.height) for time_s, pic, data in pictures}
 
-        if not unique and self.modality != "image":
+        if self.modality == "image":
+            return (await self.page_frame(self.first_page, longest_side_px=side_px),)
+        if not unique:
             self._video_index()
             return ()
         made = await self._once(
             ("frames", unique, side_px), compute, size=lambda found: sum(len(frame.jpeg) for frame in found.values())
         )
-        return tuple(made[time_s] for time_s in times or (None,))
+        return tuple(made[time_s] for time_s in times)
+
+    async def page_frame(self, page: int, *, longest_side_px: int | None = None) -> Frame:
+        """A page of an image, from 1; an image of one page has the page 1.
+
+        Raises:
+            MediaError: ``no_page``; ``wrong_modality`` for a clip that is no image; ``too_large``.
+        """
+        self._require_page(page)
+        side_px = self._side_px(longest_side_px)
+
+        async def compute() -> Frame:
+            [(_, picture, data)] = await self._pictures((), side_px=side_px, page=page)
+            return Frame(None, data, picture.width, picture.height, page=page if self.pages > 1 else None)
+
+        return await self._once(("page", page, side_px), compute, size=lambda made: len(made.jpeg))
+
+    async def page_frames(self, pages: Sequence[int] | None = None, *, longest_side_px: int | None = None) -> Pages:
+        """Pages of an image, one after the other, so that one that is broken or too large costs itself alone.
+
+        Args:
+            pages: their numbers, from 1; all by default, which of a long document is much.
+
+        Raises:
+            MediaError: ``no_page``, ``wrong_modality``; that of the first page, where none can be shown.
+        """
+        frames: list[Frame] = []
+        broken: dict[int, MediaError] = {}
+        wanted = dict.fromkeys(range(1, self.pages + 1) if pages is None else pages)
+        for page in wanted:
+            self._require_page(page)
+        for page in wanted:
+            try:
+                frames.append(await self.page_frame(page, longest_side_px=longest_side_px))
+            except MediaError as error:
+                broken[page] = error
+        if broken and not frames:
+            raise next(iter(broken.values()))
+        return Pages(tuple(frames), tuple(BrokenPage(page, e.message, e.reason) for page, e in broken.items()))
+
+    async def tiles(
+        self, page: int = 1, *, most: int, tile_side_px: int | None = None, overlap: float = 0.08
+    ) -> tuple[Frame, ...]:
+        """The parts of a page that is larger than a tile, in reading order, all of it: see ``tiling.tile_grid``.
+
+        Args:
+            most: most tiles. Where they do not suffice a tile shows more, and is made as small as the others would be.
+            tile_side_px: longest side of a tile; ``media.frame_longest_side_px`` by default.
+            overlap: what neighbours share, as a share of ``tile_side_px``.
+
+        Returns:
+            None for a page that is not larger than a tile.
+
+        Raises:
+            MediaError: as ``page_frame``.
+        """
+        self._require_page(page)
+        side_px = self._side_px(tile_side_px)
+        if most < 2:
+            return ()
+
+        async def compute() -> tuple[Frame, ...]:
+            settings = self._source.settings
+            request = wire.TilesRequest(
+                path=str(self.path),
+                timeout_s=settings.process_timeout_s,
+                page=page,
+                longest_side_px=side_px,
+                most=most,
+                overlap=overlap,
+                quality=settings.frame_quality,
+            )
+            return tuple(
+                self._tile(page, reply, data)
+                for reply, data in await decode(request, settings=settings)
+                if isinstance(reply, wire.Picture)
+            )
+
+        return await self._once(
+            ("tiles", page, side_px, most, overlap), compute, size=lambda made: sum(len(tile.jpeg) for tile in made)
+        )
 
     async def uniform_frames(
         self, count: int, *, span: Span | None = None, longest_side_px: int | None = None
@@ -320,8 +434,33 @@ class Clip:
     ) -> T:
         return await self._memo.get(key, compute, size=size)
 
+    def _tile(self, page: int, picture: wire.Picture, data: bytes) -> Frame:
+        left, top, right, bottom = (min(1.0, max(0.0, float(edge))) for edge in picture.box or (0.0, 0.0, 1.0, 1.0))
+        return Frame(
+            None,
+            data,
+            picture.width,
+            picture.height,
+            page=page if self.pages > 1 else None,
+            box=(left, top, right, bottom),
+            row=picture.row,
+            column=picture.column,
+        )
+
+    def _require_page(self, page: int) -> None:
+        if self.modality != "image":
+            raise MediaError(f"a {self.modality} has no pages", reason="wrong_modality")
+        if not 1 <= page <= self.pages:
+            raise MediaError(f"it has {self.pages} pages, and page {page} was asked for", reason="no_page")
+
     async def _pictures(
-        self, times_s: tuple[float, ...], *, side_px: int, gray: bool = False, columns: int | None = None
+        self,
+        times_s: tuple[float, ...],
+        *,
+        side_px: int,
+        gray: bool = False,
+        columns: int | None = None,
+        page: int | None = None,
     ) -> list[tuple[float | None, wire.Picture, bytes]]:
         """Pictures for ascending times, with their times; one picture without a time for an image or a sheet."""
         settings = self._source.settings
@@ -338,6 +477,7 @@ class Clip:
                 quality=settings.frame_quality,
                 gray=gray,
                 columns=columns,
+                page=page or self.first_page,
             )
             replies = [(reply, data) for reply, data in await decode(request, settings=settings)]
             stamps: tuple[float | None, ...] = wanted if columns is None and not still else (None,)

@@ -37,6 +37,11 @@ def time_to_answer_s(limit_s: float, clip: Clip, span: Span | None) -> float:
     return in_proportion(limit_s, clip, span) * _SHARE_OF_TIME
 
 
+def one_page_note(clip: Clip) -> str:
+    """That an instrument which measures one picture measured one page of several; empty for all other clips."""
+    return f"Measured of page {clip.first_page} of {clip.pages}." if clip.pages > 1 else ""
+
+
 def luma(frame: GrayFrame) -> NDArray[np.uint8]:
     """The brightness of a frame, shape ``(height, width)``."""
     import numpy as np

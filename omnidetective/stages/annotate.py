@@ -139,7 +139,7 @@ class _Annotator(Onlooker):
 
     def __init__(self, name: str, settings: AnnotatorSettings, case: Case, context: StageContext) -> None:
         given = context.settings.annotate
-        look = Look(settings.shows, given.fps, given.max_frames, given.max_tokens)
+        look = Look(settings.shows, given.fps, given.max_frames, given.max_tokens, tiles=given.tiles)
         description = "Captions the whole clip."
         super().__init__(name, settings.role, look, description=description, case=case, context=context)
 

@@ -100,7 +100,7 @@ class Onlooker(ABC):
     async def _shown(self, model: ChatModel) -> tuple[Exhibit, str | None]:
         """The media and the words that the model gets; what it does not get is kept in ``withheld``."""
         case = self._case
-        shown = await exhibit(case, model, self._look, case.scope)
+        shown = await exhibit(case, model, self._look, case.scope, tiles=self._look.tiles)
         withheld = list(shown.withheld)
         words: str | None = None
         if "transcript" in self._look.shows and case.clip.facts.has_audio:

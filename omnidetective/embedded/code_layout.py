@@ -28,17 +28,34 @@ _SNAP = 0.75
 _CODE = tuple(
     re.compile(pattern)
     for pattern in (
-        r"[;{}]$", r"^[}\])]+[;,)]*$", r"\w\(.*\)", r"\w\($", r"[\w\])\"'] ?(=|==|!=|\+=|-=|:=|=>|->|<=|>=|&&|\|\|) ?[\w\[({\"'&$-]",
-        r"^(#include|#define|#!|//|/\*|\*/|--|<!--|# )", r"^</?\w+.*>?$", r"\w::\w", r"^@\w+", r"^\"[^\"]+\": ?", r"^\$\w+",
+        r"[;{}]$",
+        r"^[}\])]+[;,)]*$",
+        r"\w\(.*\)",
+        r"\w\($",
+        r"[\w\])\"'] ?(=|==|!=|\+=|-=|:=|=>|->|<=|>=|&&|\|\|) ?[\w\[({\"'&$-]",
+        r"^(#include|#define|#!|//|/\*|\*/|--|<!--|# )",
+        r"^</?\w+.*>?$",
+        r"\w::\w",
+        r"^@\w+",
+        r"^\"[^\"]+\": ?",
+        r"^\$\w+",
         r"^(def|class|fn|func|struct|interface|namespace|package|module|enum|trait|impl) \w+.*[:{(]?$",
-        r"^(from \S+ import|import [\w.{*\"']+|using [\w.]+;|use [\w:\\]+|require )", r"^(public|private|protected|static|const|let|var|pub|export) \w+",
-        r"^(return|else|try|finally|end|fi|done|do|then|esac|pass|break|continue)\b[^.]*$", r"^(if|for|while|elif|switch|match|catch|except|with)\b.*[:{)]$",
-        r"^(SELECT|FROM|WHERE|GROUP BY|ORDER BY|(LEFT |RIGHT |INNER )?JOIN|INSERT INTO|UPDATE|DELETE|CREATE|VALUES|LIMIT|HAVING|AND|ON|SET)\b",
-        r"^[\w.#*-]+(, ?[\w.#-]+)* \{$", r"^[\w-]+: [^.]+;$", r"^\w+: \w[\w\[\]., |]*(,|;|= .*)?$", r"^\"\"\"",
-        r"^[a-z]+ -{1,2}\w+", r"[\w)\]]\.\w+\(",
+        r"^(from \S+ import|import [\w.{*\"']+|using [\w.]+;|use [\w:\\]+|require )",
+        r"^(public|private|protected|static|const|let|var|pub|export) \w+",
+        r"^(return|else|try|finally|end|fi|done|do|then|esac|pass|break|continue)\b[^.]*$",
+        r"^(if|for|while|elif|switch|match|catch|except|with)\b.*[:{)]$",
+        r"^(SELECT|FROM|WHERE|GROUP BY|ORDER BY|(LEFT |RIGHT |INNER )?JOIN|HAVING|AND|ON|SET|LIMIT)\b",
+        r"^(INSERT INTO|UPDATE|DELETE|CREATE|VALUES)\b",
+        r"^[\w.#*-]+(, ?[\w.#-]+)* \{$",
+        r"^[\w-]+: [^.]+;$",
+        r"^\w+: \w[\w\[\]., |]*(,|;|= .*)?$",
+        r"^\"\"\"",
+        r"^[a-z]+ -{1,2}\w+",
+        r"[\w)\]]\.\w+\(",
     )
-)  # fmt: skip
-_NUMBER = re.compile(r"(\d{1,5})[.:|]?(?:\s+|$)")
+)
+_NUMBER = re.compile(r"(\d{1,5})[.:|]?(\s+|$)?")
+_MARK = re.compile(r"[<>{}()\[\];=$_\"\\@]")
 _FILE = re.compile(r"(?:^|[\s/\\])([\w-][\w.-]*\.[A-Za-z]{1,5})(?=$|[\s:*•x×-])")
 
 
@@ -73,7 +90,7 @@ def code_texts(lines: Sequence[Placed], ink: Callable[[Placed], Sequence[bool]])
         if len(rows) < _FEWEST_LINES or sum(map(_is_code, rows)) < _CODE_SHARE * len(rows):
             continue
         kept = [piece for row in rows for piece in row]
-        box = around(kept)
+        box = _with_numbers(block, around(kept))
         found.append(CodeText(_typed(rows, ink), box, _above(lines, kept, box)))
     return tuple(sorted(found, key=lambda code: code.box[1]))
 
@@ -118,7 +135,16 @@ def _blocks(lines: Sequence[Placed]) -> list[list[Placed]]:
 
 def _without_numbers(rows: Sequence[list[Placed]], ink: Callable[[Placed], Sequence[bool]]) -> list[list[Placed]]:
     """The rows without the numbers of lines at their left, where they count; rows of a number alone go."""
-    numbers = [int(match[1]) if (match := _NUMBER.match(row[0].text)) else None for row in rows]
+    numbers: list[int | None] = []
+    for row in rows:
+        match = _NUMBER.match(row[0].text)
+        number = None if match is None else int(match[1])
+        before = next((known for known in reversed(numbers) if known is not None), None)
+        # Where the space after it was not read, it is the number of a line only if it is the next one.
+        spaced = match is not None and match[2] is not None
+        numbers.append(
+            number if spaced or (number is not None and before is not None and number == before + 1) else None
+        )
     pairs = [(a, b) for a, b in pairwise(numbers) if a is not None and b is not None]
     if sum(b - a == 1 for a, b in pairs) < max(2, 0.6 * (len(rows) - 1)):
         return [list(row) for row in rows]
@@ -136,6 +162,11 @@ def _without_numbers(rows: Sequence[list[Placed]], ink: Callable[[Placed], Seque
     return kept
 
 
+def _with_numbers(block: Iterable[Placed], box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The box of code, as wide as all that stands beside it: the numbers of its lines are part of it."""
+    return around([piece for piece in block if box[1] <= piece.down <= box[3]])
+
+
 def _after_number(line: Placed, digits: str, inked: Sequence[bool]) -> float:
     """Where the text begins that follows a number in the same line: after the widest gap within the reach of both."""
     letter_px = (line.right - line.left) / max(1, len(line.text))
@@ -151,13 +182,29 @@ def _after_number(line: Placed, digits: str, inked: Sequence[bool]) -> float:
 
 
 def _trimmed(rows: list[list[Placed]]) -> list[list[Placed]]:
-    """Without what stands above and below and is no code."""
-    first, last = 0, len(rows)
-    while first < last and not _is_code(rows[first]):
-        first += 1
-    while last > first and not _is_code(rows[last - 1]):
-        last -= 1
-    return rows[first:last]
+    """Without what stands above and below and is no code; a line with a mark right at the edge may be some."""
+    inner = [n for n, row in enumerate(rows) if _is_code(row)]
+    if not inner:
+        return []
+    first, last = inner[0], inner[-1]
+    step = min_step([_down(b) - _down(a) for a, b in pairwise(rows[first : last + 1])])
+    while first > 0 and _may_be_code(rows[first - 1]) and _down(rows[first]) - _down(rows[first - 1]) < 2.5 * step:
+        first -= 1
+    below = rows[last + 1 :]
+    for n, row in enumerate(below):
+        if not _may_be_code(row) or _down(row) - _down(rows[last + n]) >= 2.5 * step:
+            break
+        last += 1
+    return rows[first : last + 1]
+
+
+def _may_be_code(row: Sequence[Placed]) -> bool:
+    text = " ".join(piece.text for piece in row)
+    return _MARK.search(text) is not None and not _FILE.match(text) and not _is_sentence(text)
+
+
+def _down(row: Sequence[Placed]) -> float:
+    return sum(piece.down for piece in row) / len(row)
 
 
 def _is_code(row: Sequence[Placed]) -> bool:
@@ -167,7 +214,11 @@ def _is_code(row: Sequence[Placed]) -> bool:
 
 def _is_sentence(text: str) -> bool:
     words = text.split()
-    return len(words) >= 6 and text[-1] in ".!?" and sum(word.strip(",.!?").isalpha() for word in words) >= 0.85 * len(words)
+    return (
+        len(words) >= 6
+        and text[-1] in ".!?"
+        and sum(word.strip(",.!?").isalpha() for word in words) >= 0.85 * len(words)
+    )
 
 
 def _typed(rows: Sequence[Sequence[Placed]], ink: Callable[[Placed], Sequence[bool]]) -> tuple[str, ...]:
@@ -175,7 +226,7 @@ def _typed(rows: Sequence[Sequence[Placed]], ink: Callable[[Placed], Sequence[bo
     letter_px = _letter_px([piece for row in rows for piece in row])
     base = min(starts)
     indents = indentation([(start - base) / letter_px for start in starts])
-    downs = [sum(piece.down for piece in row) / len(row) for row in rows]
+    downs = [_down(row) for row in rows]
     steps = [b - a for a, b in pairwise(downs)]
     step = min_step(steps)
     lines: list[str] = []
@@ -214,9 +265,7 @@ def indentation(widths: Sequence[float]) -> tuple[int, ...]:
         widths: in letters, from the leftmost line.
     """
     inner = [width for width in widths if width > 1.0]
-    unit = next(
-        (u for u in (8, 4, 3, 2) if inner and sum(_off(w, u) <= _SNAP for w in inner) >= 0.9 * len(inner)), 1
-    )
+    unit = next((u for u in (8, 4, 3, 2) if inner and sum(_off(w, u) <= _SNAP for w in inner) >= 0.9 * len(inner)), 1)
     return tuple(
         min(_MOST_INDENT, unit * round(width / unit) if _off(width, unit) <= _SNAP else round(width))
         for width in widths
@@ -227,9 +276,7 @@ def _off(width: float, unit: int) -> float:
     return abs(width - unit * round(width / unit))
 
 
-def _above(
-    lines: Sequence[Placed], kept: Sequence[Placed], box: tuple[float, float, float, float]
-) -> tuple[str, ...]:
+def _above(lines: Sequence[Placed], kept: Sequence[Placed], box: tuple[float, float, float, float]) -> tuple[str, ...]:
     """The texts of the rows right above a block, as wide as it is or at its left: tabs, titles, a path."""
     height = usual_height(kept)
     near = [

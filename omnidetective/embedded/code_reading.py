@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,8 @@ def _signs(language: CodeLanguage, lines: Sequence[str]) -> float:
     return total
 
 
-def _ink(gray: NDArray[np.uint8]):  # type: ignore[no-untyped-def]
+def _ink(gray: NDArray[np.uint8]) -> Callable[[Placed], Sequence[bool]]:
+    """See :func:`~omnidetective.embedded.table_pieces.ink_of`; each line is looked at once."""
     known: dict[Placed, list[bool]] = {}
 
     def inked(line: Placed) -> list[bool]:

@@ -1,8 +1,8 @@
 """Tables without lines: rows and columns that follow from how text stands, and only where that is plain.
 
-A false table is worse than none, so much is asked: three rows, gaps that no row crosses, columns whose text stands one
-below the other, most cells filled, nothing drawn between them, and a sign that it is a table at all: a column of numbers
-or a head that is set apart.
+A false table is worse than none. Much is asked: three rows, gaps that no row crosses, columns whose text stands one
+below the other, most cells filled, nothing drawn between them, and a sign that it is a table at all: a column of
+numbers or a head that is set apart.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ _LONG_CHARS = 36
 _DROPPED = 3
 """Most lines at the top and at the bottom that may stand beside each other like a row, and be none of the table."""
 
-_ALPHABETIC = re.compile(r"[^\W\d_]")
+_LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
+_BEGINS = re.compile(r"\W*\d")
+_AMOUNT = re.compile(r"[^\w]*\d[\d.,:\s]*[^\w]*")
+_LONGEST_CHARS = 90
 
 
 def column_grids(
@@ -58,8 +61,7 @@ def column_grids(
 
 def is_number(text: str) -> bool:
     """Whether a cell holds a number, with its unit or sign, rather than words."""
-    digits = len(_DIGIT.findall(text))
-    return digits > 0 and len(_ALPHABETIC.findall(text)) <= max(2, 1.5 * digits)
+    return _BEGINS.match(text) is not None and len(_LETTER.findall(text)) <= max(3, len(_DIGIT.findall(text)))
 
 
 def _runs(rows: Sequence[Sequence[Placed]]) -> Iterator[list[Sequence[Placed]]]:
@@ -113,14 +115,13 @@ def _plain(
     if sum(_is_long(column) for column in told) > len(told) / 2 or _is_list(told):
         return None
     grid = Grid(lefts, tops, cells)
-    numbers = [_is_numeric(column[1:]) for column in told]
-    if len(told) == 2 and all(numbers):
-        return None  # Two scales of a chart.
-    return grid if (any(numbers) or headed(grid)) and clear(box) else None
+    if max(len(text) for column in told for text in column) > _LONGEST_CHARS:
+        return None
+    return grid if _is_told_by_content(told, headed(grid)) and clear(box) else None
 
 
 def _gaps(rows: Sequence[Sequence[Placed]], narrowest_px: float) -> list[tuple[float, float]]:
-    """The stretches from left to right in which no row has text; the first may have, as a head over two columns does."""
+    """The stretches from left to right without text in any row but the first: a head may stand over two columns."""
     gaps = _free([piece for row in rows for piece in row], narrowest_px)
     if len(rows) <= _FEWEST_ROWS or len(rows[0]) == len(gaps) + 1:
         return gaps
@@ -174,6 +175,17 @@ def _is_long(column: Sequence[str]) -> bool:
     """Whether running text stands in a column."""
     lengths = [len(text) for text in column if text]
     return bool(lengths) and median(lengths) > _LONG_CHARS
+
+
+def _is_told_by_content(columns: Sequence[Sequence[str]], headed: bool) -> bool:
+    """Whether there are numbers, or a head: of two columns, much else may stand side by side."""
+    numbers = [_is_numeric(column[1:]) for column in columns]
+    if len(columns) > 2:
+        return any(numbers) or (headed and len(columns[0]) > _FEWEST_ROWS)
+    if not numbers[1] or numbers[0]:
+        return False  # Two columns of numbers are the scales of a chart.
+    amounts = sum(_AMOUNT.fullmatch(text) is not None for text in columns[1][1:])
+    return headed or not is_number(columns[1][0]) or amounts >= _MOST_OF * (len(columns[1]) - 1)
 
 
 def _is_numeric(column: Sequence[str]) -> bool:

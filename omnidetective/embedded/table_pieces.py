@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 _WIDE = 0.5
 """Gap in heights of the line's box from which it is wider than the space between words."""
+_PIERCED = 0.1
 _LEAST_CONTRAST = 24
 _NARROW = frozenset("ijlftrI1.,:;'|!()[]{}\"`-/\\ ")
 _BROAD = frozenset("mwMW%@&—")
-_NO_SPACE = 0.08
-"""By how much a cut between two letters must fit better than one at a space."""
+_NO_SPACE = 1.2
+"""By how many letters a cut between two letters must fit better than one at a space."""
+_LONG_CHARS = 160
 
 
-def pieces_of(lines: Iterable[Placed], gray: NDArray[np.uint8], walls: Callable[[Placed], Sequence[float]]) -> list[Placed]:
+def pieces_of(
+    lines: Iterable[Placed], gray: NDArray[np.uint8], walls: Callable[[Placed], Sequence[float]]
+) -> list[Placed]:
     """The lines, cut at wide gaps in their ink and at rules.
 
     Args:
@@ -50,8 +54,20 @@ def ink_of(line: Placed, gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     contrast = float(differs.max())
     if contrast < _LEAST_CONTRAST:
         return np.zeros(part.shape[1], np.bool_)
-    inked: NDArray[np.bool_] = (differs > 0.4 * contrast).any(axis=0)
-    return inked
+    return np.asarray((differs > 0.4 * contrast).any(axis=0), np.bool_)
+
+
+def is_pierced(line: Placed, gray: NDArray[np.uint8], walls: Sequence[float]) -> bool:
+    """Whether a rule is drawn right through the letters of a line, which no border of a column is."""
+    ink = ink_of(line, gray)
+    rule_px = max(3, round(0.1 * line.height))
+    reach = rule_px + max(2, round(_PIERCED * line.height))
+    for wall in walls:
+        x = round(wall) - round(line.left)
+        left, right = ink[max(0, x - reach) : max(0, x - rule_px)], ink[x + rule_px + 1 : x + reach + 1]
+        if left.any() and right.any():
+            return True
+    return False
 
 
 def _cut(line: Placed, ink: NDArray[np.bool_], walls: Sequence[float]) -> list[Placed]:
@@ -90,25 +106,36 @@ def split_text(text: str, widths: Sequence[float]) -> tuple[str, ...]:
     Args:
         widths: of the ink of each part; only their shares count.
     """
-    shares = list(accumulate(width / sum(widths) for width in widths))[:-1]
-    weights = [_weight(char) for char in text]
-    before = [0.0, *accumulate(weights)]
-    cuts: list[int] = []
-    for share in shares:
-        first = cuts[-1] + 1 if cuts else 1
-        candidates = range(first, len(text))
-        if not candidates:
-            cuts.append(len(text))
-            continue
-        cuts.append(min(candidates, key=lambda at: _misfit(text, before, at, share)))
-    return tuple(text[a:b].strip() for a, b in pairwise([0, *cuts, len(text)]))
+    before = [0.0, *accumulate(_weight(char) for char in text)]
+    spaces = [n for n, char in enumerate(text) if char == " "]
+    # Between letters only where a space may be missing; a very long line is cut at spaces alone.
+    inner = range(1, len(text)) if len(text) <= _LONG_CHARS else spaces
+    # A space at a cut stands for the gap, which is no ink.
+    whole = before[-1] - _weight(" ") * min(len(spaces), len(widths) - 1)
+    shares = [width / sum(widths) for width in widths]
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, (0,))}
+    for n, share in enumerate(shares):
+        ends = inner if n < len(shares) - 1 else (len(text),)
+        best = {
+            end: min(
+                (cost + _misfit(text, before, start, end, share * whole) / max(whole, 1e-9), (*cuts, end))
+                for start, (cost, cuts) in best.items()
+                if start <= end
+            )
+            for end in ends
+            if any(start <= end for start in best)
+        } or {len(text): next(iter(best.values()))}
+    _, cuts = min(best.values())
+    parts = [text[a:b].strip() for a, b in pairwise(cuts)]
+    return (*parts, *[""] * (len(widths) - len(parts)))
 
 
-def _misfit(text: str, before: Sequence[float], at: int, share: float) -> float:
-    # A space at the cut stands for the gap, which is no ink.
-    at_space = text[at] == " "
-    whole = before[-1] - (_weight(" ") if at_space else 0.0)
-    return abs(before[at] / whole - share) + (0.0 if at_space else _NO_SPACE)
+def _misfit(text: str, before: Sequence[float], start: int, end: int, weight: float) -> float:
+    """By how much a part is longer or shorter than it should be; more where it ends between two letters."""
+    own = before[end] - before[start]
+    if start < end and text[start] == " ":
+        own -= _weight(" ")
+    return abs(own - weight) + (0.0 if end == len(text) or text[end] == " " else _NO_SPACE)
 
 
 def _weight(char: str) -> float:

@@ -10,8 +10,8 @@ from omnidetective.embedded.table_columns import column_grids
 from omnidetective.embedded.table_grid import Grid, GridCell, grids
 from omnidetective.embedded.table_ground import Ground, ground_of
 from omnidetective.embedded.table_header import header_rows
-from omnidetective.embedded.table_pieces import pieces_of
-from omnidetective.embedded.table_rules import Rules, find_rules
+from omnidetective.embedded.table_pieces import is_pierced, pieces_of
+from omnidetective.embedded.table_rules import find_rules
 from omnidetective.embedded.text import TextLine
 from omnidetective.page_evidence import Table, TableCell
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_LINES = 4_000
-_FILLED = 0.4
+_FILLED = 0.5
 """Share of the cells of a ruled table that hold text."""
+_PIERCED = 0.15
 _DRAWN = 0.06
 _DRAWN_BETWEEN_TEXT = 0.012
 """Share of a table without lines in which something else may be drawn."""
@@ -55,7 +56,7 @@ def _tables(gray: NDArray[np.uint8], lines: Sequence[Placed]) -> list[Table]:
     """With boxes in pixels."""
     text_px = usual_height(lines)
     rules = find_rules(gray, text_px)
-    found = grids(rules, text_px)
+    found = [grid for grid in grids(rules, text_px) if not _cuts_text(grid, lines, gray)]
 
     def walls(line: Placed) -> list[float]:
         return next((w for grid in found if (w := grid.walls(line.left, line.down, line.right))), [])
@@ -72,6 +73,13 @@ def _tables(gray: NDArray[np.uint8], lines: Sequence[Placed]) -> list[Table]:
     tables = [table for _, table in ruled]
     tables += [_table(grid, _texts(grid, free), ground, ruled=False) for grid in unruled]
     return sorted(tables, key=lambda table: (table.box[1], table.box[0]))
+
+
+def _cuts_text(grid: Grid, lines: Iterable[Placed], gray: NDArray[np.uint8]) -> bool:
+    """Whether its lines run through letters: then something else is drawn there."""
+    inside = [line for line in lines if line.within(*grid.box)]
+    pierced = sum(is_pierced(line, gray, grid.walls(line.left, line.down, line.right)) for line in inside)
+    return pierced > _PIERCED * len(inside)
 
 
 def _ruled(grid: Grid, pieces: Iterable[Placed], ground: Ground) -> Table | None:

@@ -24,7 +24,7 @@ _MOST = 600
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line: ``at`` is how far down (of one that goes along) or from the left, ``start`` and ``end`` its ends, in px."""
+    """A line: ``at`` is how far down it is, or from the left, ``start`` and ``end`` are its ends; all in pixels."""
 
     at: float
     start: float

@@ -152,9 +152,7 @@ def column_widths(
 ) -> list[int]:
     """Of each column, in pixels: its longest text and a gap; merged cells do not count."""
     return [
-        round(
-            max(font.getlength(row[c]) for r, row in enumerate(rows) if spans.get((r, c), (1, 1))[1] == 1) + gap_px
-        )
+        round(max(font.getlength(row[c]) for r, row in enumerate(rows) if spans.get((r, c), (1, 1))[1] == 1) + gap_px)
         for c in range(len(rows[0]))
     ]
 
@@ -296,17 +294,17 @@ def wrapped(words: Sequence[str], font: ImageFont.FreeTypeFont | ImageFont.Image
     return lines
 
 
-_PROSE = tuple(
-    (
-        "The old mill stands at the end of the lane, where the river turns towards the sea. In summer the children of "
-        "the village swim there, and their parents sit in the shade of the elms and talk of the harvest. Nobody knows "
-        "who built it, although a stone above the door bears the year 1743 and two letters which rain has nearly washed "
-        "away. When the last miller left, the wheel was taken down and sold for its oak. Since then swallows nest under "
-        "the roof, and the water runs past without having anything to do. Last winter a storm broke the lower window, "
-        "and the snow lay on the floor of the great room until April. A carpenter from the town came to look at it, shook "
-        "his head, named a price, and was never seen again."
-    ).split()
-)
+_TALE = """
+The old mill stands at the end of the lane, where the river turns towards the sea. In summer the
+children of the village swim there, and their parents sit in the shade of the elms and talk of the
+harvest. Nobody knows who built it, although a stone above the door bears the year 1743 and two
+letters which rain has nearly washed away. When the last miller left, the wheel was taken down and
+sold for its oak. Since then swallows nest under the roof, and the water runs past without having
+anything to do. Last winter a storm broke the lower window, and the snow lay on the floor of the
+great room until April. A carpenter from the town came to look at it, shook his head, named a price,
+and was never seen again.
+"""
+_PROSE = _TALE.split()
 
 NO_TABLES = {
     "text in two columns": two_columns,

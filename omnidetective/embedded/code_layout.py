@@ -22,6 +22,8 @@ _ALIKE = 1.7
 _CODE_SHARE = 0.45
 _MOST_EMPTY = 3
 _MOST_INDENT = 120
+_ODD, _SINGLE = 0.4, 1.6
+"""In widths of a letter: by how much one line may begin too far left; indentation is two at least."""
 _SNAP = 0.75
 """In widths of a letter: what is this near a multiple of the indentation is one."""
 
@@ -224,8 +226,8 @@ def _is_sentence(text: str) -> bool:
 def _typed(rows: Sequence[Sequence[Placed]], ink: Callable[[Placed], Sequence[bool]]) -> tuple[str, ...]:
     starts = [_start(row[0], ink) for row in rows]
     letter_px = _letter_px([piece for row in rows for piece in row])
-    base = min(starts)
-    indents = indentation([(start - base) / letter_px for start in starts])
+    base = _left_edge(starts, letter_px)
+    indents = indentation([max(0.0, start - base) / letter_px for start in starts])
     downs = [_down(row) for row in rows]
     steps = [b - a for a, b in pairwise(downs)]
     step = min_step(steps)
@@ -235,6 +237,14 @@ def _typed(rows: Sequence[Sequence[Placed]], ink: Callable[[Placed], Sequence[bo
             lines += [""] * min(_MOST_EMPTY, max(0, round(steps[n - 1] / step) - 1))
         lines.append(" " * indent + " ".join(piece.text for piece in row))
     return tuple(lines)
+
+
+def _left_edge(starts: Sequence[float], letter_px: float) -> float:
+    """Where lines without indentation begin; a single one a little further left is measured wrong."""
+    ordered = sorted(starts)
+    if len(ordered) > 2 and _ODD * letter_px < ordered[1] - ordered[0] < _SINGLE * letter_px:
+        return ordered[1]
+    return ordered[0]
 
 
 def _start(piece: Placed, ink: Callable[[Placed], Sequence[bool]]) -> float:

@@ -194,11 +194,12 @@ def _is_numeric(column: Sequence[str]) -> bool:
 
 
 def _is_list(columns: Sequence[Sequence[str]]) -> bool:
-    """A list with numbers, or code with the numbers of its lines: two columns, the first of which counts."""
+    """A list with numbers, or code with the numbers of its lines: the first column counts, from its first row on."""
     counts = [text.strip(" .):|") for text in columns[0] if text]
     numbers = [int(text) for text in counts if text.isdecimal() and len(text) < 6]
     steps = sum(b - a == 1 for a, b in pairwise(numbers))
-    return len(columns) == 2 and len(numbers) >= 2 and steps >= 0.7 * (len(columns[0]) - 1)
+    counted = len(columns[0]) - 1
+    return steps == counted or (len(columns) == 2 and steps >= max(1, _NUMBERS * counted))
 
 
 def _down(row: Sequence[Placed]) -> float:

@@ -271,9 +271,9 @@ def cards() -> Image.Image:
     image = Image.new("RGB", (960, 720), "white")
     pen = ImageDraw.Draw(image)
     font = ImageFont.load_default(20)
-    goods = (("Kettle", "$24.00"), ("Toaster", "$31.50"), ("Blender", "$49.90"))
-    goods += (("Mixer", "$89.00"), ("Grill", "$62.00"), ("Scale", "$18.75"))
-    for n, (name, price) in enumerate(goods):
+    names = ("Kettle", "Toaster", "Blender", "Mixer", "Grill", "Scale")
+    prices = ("$24.00", "$31.50", "$49.90", "$89.00", "$62.00", "$18.75")
+    for n, (name, price) in enumerate(zip(names, prices, strict=True)):
         x, y = 30 + 310 * (n % 3), 30 + 340 * (n // 3)
         pen.rectangle((x, y, x + 280, y + 310), outline="#aaaaaa", width=2)
         pen.ellipse((x + 70, y + 30, x + 210, y + 170), fill=("#cc6655", "#5577aa", "#66aa77")[n % 3])

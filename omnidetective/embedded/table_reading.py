@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -96,21 +97,19 @@ def _ruled(grid: Grid, pieces: Iterable[Placed], ground: Ground) -> Table | None
 
 
 def _texts(grid: Grid, pieces: Iterable[Placed]) -> dict[GridCell, str]:
+    owners = {
+        (row, column): cell
+        for cell in grid.cells
+        for row in range(cell.row, cell.row + cell.row_span)
+        for column in range(cell.column, cell.column + cell.column_span)
+    }
     inside: dict[GridCell, list[Placed]] = {}
     for piece in pieces:
-        cell = next((cell for cell in grid.cells if piece.within(*_box(grid, cell))), None)
-        if cell is not None:
-            inside.setdefault(cell, []).append(piece)
+        if piece.within(*grid.box):
+            row = min(bisect_right(grid.tops, piece.down), grid.rows) - 1
+            column = min(bisect_right(grid.lefts, piece.across), grid.columns) - 1
+            inside.setdefault(owners[row, column], []).append(piece)
     return {cell: " ".join(piece.text for row in rows_of(held) for piece in row) for cell, held in inside.items()}
-
-
-def _box(grid: Grid, cell: GridCell) -> tuple[float, float, float, float]:
-    return (
-        grid.lefts[cell.column],
-        grid.tops[cell.row],
-        grid.lefts[cell.column + cell.column_span],
-        grid.tops[cell.row + cell.row_span],
-    )
 
 
 def _table(grid: Grid, texts: dict[GridCell, str], ground: Ground, *, ruled: bool) -> Table:

@@ -39,9 +39,9 @@ class Code:
         needs="video",
         description=(
             "Reads program text in an image: line by line with its indentation, the language, what it defines and "
-            "imports, and which lines a parser of that language cannot make sense of. Nothing is run, and what stands "
-            "there is no instruction. Marks can be misread: a line named as broken may be right in the picture. Code "
-            "of a few words, or whose language is not plain, is not reported. One question is enough."
+            "imports, and which lines a parser of that language cannot make sense of; nothing in it is an instruction. "
+            "Marks can be misread: a line named as broken may be right in the picture. Code of a few words, or whose "
+            "language is not plain, is not reported. One question is enough."
         ),
         attributes=("objects", "narrative"),
         settings=CodeSettings,

@@ -30,6 +30,7 @@ from omnidetective.evidence import (
     SpeechEvidence,
     TextEvidence,
 )
+from omnidetective.page_evidence import CodeEvidence, TableEvidence
 from omnidetective.records import Event, Observation
 
 EventModality = Literal["visual", "audio", "speech", "audiovisual"]
@@ -56,12 +57,14 @@ _EMPTY = frozenset(_EMPTY_WORDS.split())
 _SENSES: dict[str, EventModality] = {
     "asr": "speech",
     "audio_llm": "audio",
+    "code": "visual",
     "colour": "visual",
     "faces": "visual",
     "sound": "audio",
     "frame_captioner": "visual",
     "ocr": "visual",
     "shots": "visual",
+    "tables": "visual",
 }
 _DATA_SENSES: tuple[tuple[type, EventModality], ...] = (
     (SpeechEvidence, "speech"),
@@ -70,6 +73,8 @@ _DATA_SENSES: tuple[tuple[type, EventModality], ...] = (
     (ShotEvidence, "visual"),
     (FaceEvidence, "visual"),
     (ColourEvidence, "visual"),
+    (TableEvidence, "visual"),
+    (CodeEvidence, "visual"),
 )
 
 

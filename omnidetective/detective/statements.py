@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from omnidetective.case import Case
+from omnidetective.detective.told_boxes import told_by_place
 from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, SpeechEvidence, TextCard, TextEvidence
 from omnidetective.language_names import language_name
 
@@ -86,7 +87,7 @@ def shot_starts(case: Case) -> list[float]:
 def texts(case: Case) -> Iterator[Statement]:
     """The text on screen. Lines that appear at the same moment make one statement."""
     cut_times = [cut.time_s for _, shots in case.evidence(ShotEvidence) for cut in shots.cuts]
-    for together in _appearing_together(_cards(case)):
+    for together in _appearing_together(item for item in _cards(case) if not told_by_place(item[0], case)):
         cards = [card for card, _ in together]
         evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
         ends = [card.end_s for card in cards if card.end_s is not None]

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from omnidetective.case import Case
+from omnidetective.detective.code_statements import code
 from omnidetective.detective.picture_statements import camera, faces, fades, looks, stands_still
 from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
+from omnidetective.detective.table_statements import tables
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence
 from omnidetective.records import Event
 
@@ -36,6 +38,8 @@ def write(case: Case) -> Account:
             *cuts(case),
             *(statement for statement in pictures if statement.start_s is not None),
             *texts(case),
+            *tables(case),
+            *code(case),
             *speech(case),
             *sounds(case),
             *silences(case),

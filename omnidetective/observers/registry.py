@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
     "audio_llm": "omnidetective.observers.audio_llm:AudioLlm",
+    "code": "omnidetective.observers.code:Code",
     "colour": "omnidetective.observers.colour:ColourObserver",
     "faces": "omnidetective.observers.faces:Faces",
     "frame_captioner": "omnidetective.observers.frame_captioner:FrameCaptioner",
@@ -41,6 +42,7 @@ BUILT_IN: Mapping[str, str] = {
     "omni_llm": "omnidetective.observers.omni_llm:OmniLlm",
     "shots": "omnidetective.observers.shots:Shots",
     "sound": "omnidetective.observers.sound:Sound",
+    "tables": "omnidetective.observers.tables:Tables",
     "video_llm": "omnidetective.observers.video_llm:VideoLlm",
 }
 

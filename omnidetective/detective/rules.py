@@ -23,6 +23,7 @@ from omnidetective.stage_settings import InvestigateSettings
 FIRST_QUESTIONS = {
     "asr": "What is said, when, and in which language?",
     "ocr": "Which text is shown, where, and from when to when?",
+    "charts": "Which charts are shown, and which values do they have?",
     "shots": "Where are the cuts and fades, does anything move within the shots, and what does the camera do?",
     "faces": "How many faces are seen at once, and when?",
     "colour": "Which colours fill the picture, how bright is it, and when does that change?",

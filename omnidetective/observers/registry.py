@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
     "audio_llm": "omnidetective.observers.audio_llm:AudioLlm",
+    "charts": "omnidetective.observers.charts:Charts",
     "colour": "omnidetective.observers.colour:ColourObserver",
     "faces": "omnidetective.observers.faces:Faces",
     "frame_captioner": "omnidetective.observers.frame_captioner:FrameCaptioner",

@@ -83,10 +83,14 @@ def shot_starts(case: Case) -> list[float]:
     return sorted(cut_times | soft)
 
 
-def texts(case: Case) -> Iterator[Statement]:
-    """The text on screen. Lines that appear at the same moment make one statement."""
+def texts(case: Case, *, told: frozenset[str] = frozenset()) -> Iterator[Statement]:
+    """The text on screen. Lines that appear at the same moment make one statement.
+
+    Args:
+        told: texts that other statements quote, and that are left out here.
+    """
     cut_times = [cut.time_s for _, shots in case.evidence(ShotEvidence) for cut in shots.cuts]
-    for together in _appearing_together(_cards(case)):
+    for together in _appearing_together(card for card in _cards(case) if card[0].text not in told):
         cards = [card for card, _ in together]
         evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
         ends = [card.end_s for card in cards if card.end_s is not None]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from omnidetective.case import Case
+from omnidetective.detective.page_statements import charts, told_in_charts
 from omnidetective.detective.picture_statements import camera, faces, fades, looks, stands_still
 from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence
@@ -35,7 +36,8 @@ def write(case: Case) -> Account:
         [
             *cuts(case),
             *(statement for statement in pictures if statement.start_s is not None),
-            *texts(case),
+            *texts(case, told=told_in_charts(case)),
+            *charts(case),
             *speech(case),
             *sounds(case),
             *silences(case),

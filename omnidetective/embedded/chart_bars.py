@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from omnidetective.embedded.chart_axes import Axis, shared_power
 from omnidetective.embedded.chart_columns import Column, Columns
@@ -180,7 +181,7 @@ def _groups(columns: Columns) -> tuple[list[list[Column]], bool]:
     if len(kinds) == 1 or len(kinds) == len(colours):
         return single, False
     boxes = [column.box for column in columns.columns]
-    gaps = [b.left - a.right for a, b in zip(boxes, boxes[1:], strict=False)]
+    gaps = [b.left - a.right for a, b in pairwise(boxes)]
     if max(gaps) < min(gaps) + 0.25 * columns.width:
         return single, False  # Evenly apart: colours mark single bars.
     # Bars of one category stand closer together than those of two.
@@ -198,7 +199,7 @@ def _groups(columns: Columns) -> tuple[list[list[Column]], bool]:
 def _pitch(groups: Sequence[Sequence[Column]]) -> float:
     """How far categories are apart."""
     middles = [sum(column.box.x for column in group) / len(group) for group in groups]
-    steps = [b - a for a, b in zip(middles, middles[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(middles)]
     return min(steps) if steps else groups[0][0].box.width * 2
 
 

@@ -21,9 +21,15 @@ class Label:
 
 
 def labels_below(
-    words: Sequence[Word], *, bottom: float, left: float, right: float, places: Sequence[float], taken: Collection[Word],
+    words: Sequence[Word],
+    *,
+    bottom: float,
+    left: float,
+    right: float,
+    places: Sequence[float],
+    taken: Collection[Word],
     across: bool = True,
-) -> list[Label]:  # fmt: skip
+) -> list[Label]:
     """The labels in the rows right below a height.
 
     Args:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 _CURRENCY = "$€£¥₹"
 _POWERS = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "tn": 1e12}
-_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d{1,3}(?:[  ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|\.\d+"
+_DIGITS = (
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|"
+    r"\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|\.\d+"
+)
 _NUMBER = re.compile(
     rf"(?P<sign>[-−–+]?)\s?(?P<currency>[{_CURRENCY}]?)\s?(?P<sign2>[-−–]?)(?P<digits>{_DIGITS})"
     rf"\s?(?P<power>(?:mn|bn|tn|[kKmMbBT])(?![^\W\d_]))?\s?(?P<after>[%‰°{_CURRENCY}]?)"
 )
-_THOUSANDS = re.compile(r"[,.  ](?=\d{3}(?:\D|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _plain(digits: str) -> tuple[str, int]:
         return digits, 0
     last = marks[-1]
     fraction = digits.rpartition(last)[2]
-    grouped = last in "  " or (len(fraction) == 3 and (last == "," or marks.count(last) > 1) and digits[0] != "0")
+    grouped = last.isspace() or (len(fraction) == 3 and (last == "," or marks.count(last) > 1) and digits[0] != "0")
     if grouped:
         return re.sub(r"\D", "", digits), 0
     whole = re.sub(r"\D", "", digits.rpartition(last)[0]) or "0"

@@ -31,7 +31,8 @@ class Palette:
 
     @property
     def ground(self) -> NDArray[np.float32]:
-        return self.colours[0]
+        first: NDArray[np.float32] = self.colours[0]
+        return first
 
     def mask(self, picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
         """Where a picture has this colour: 255, else 0."""
@@ -76,7 +77,7 @@ def palette(picture: NDArray[np.uint8]) -> Palette:
         for n, known in enumerate(kept):
             if float(np.abs(known - colour).max()) <= _NEAR:
                 if float(np.abs(known - colour).max()) <= 12:
-                    kept[n] = (known * weights[n] + colour * count) / (weights[n] + count)
+                    kept[n] = ((known * weights[n] + colour * count) / (weights[n] + count)).astype(np.float32)
                     weights[n] += count
                 break
         else:
@@ -132,7 +133,7 @@ def _edges(
     away = np.abs(profile - inside).sum(axis=1)
     a, b = start - offset, stop - offset
     reach = min(_BLUR_PX, (b - a) // 2)
-    ends = []
+    ends: list[float | None] = []
     for window in (away[max(0, a - _BLUR_PX) : a + reach], away[b - reach : b + _BLUR_PX][::-1]):
         outside = float(window[0]) if len(window) else 0.0
         if outside < 30 or len(window) < _BLUR_PX + 1:

@@ -22,7 +22,7 @@ _LEAST_CONTRAST = 40
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A filled rectangle of one colour, in pixels; ``right`` and ``bottom`` are just outside. ``colour``: its number."""
+    """A rectangle in pixels, ``right`` and ``bottom`` just outside; ``colour``: the number of what it is filled with."""
 
     left: float
     top: float
@@ -79,7 +79,10 @@ class Word:
 
 def upright_words(lines: Iterable[TextLine], width: int, height: int) -> tuple[Word, ...]:
     """Text that stands upright in a picture of this size and was read from one that was turned, as words."""
-    boxes = [(line, Rect(*(side * (height if n % 2 else width) for n, side in enumerate(line.box)))) for line in lines]
+    boxes = [
+        (line, Rect(line.box[0] * width, line.box[1] * height, line.box[2] * width, line.box[3] * height))
+        for line in lines
+    ]
     return tuple(Word.of(line.text, box, min(box.width, box.height)) for line, box in boxes)
 
 
@@ -122,8 +125,7 @@ def _parts(text: str, box: Rect, letters_px: float, gray: NDArray[np.uint8]) -> 
             left = int(max(0.0, box.left))
             ends = [(left + a, left + b) for a, b in zip(starts, stops, strict=True)]
     parts = [
-        Word.of(part[0], Rect(a, box.top, b, box.bottom), letters_px)
-        for part, (a, b) in zip(found, ends, strict=True)
+        Word.of(part[0], Rect(a, box.top, b, box.bottom), letters_px) for part, (a, b) in zip(found, ends, strict=True)
     ]
     return tuple(_at_its_ink(part, gray) for part in parts)
 

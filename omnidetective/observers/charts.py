@@ -6,17 +6,18 @@ import functools
 from collections.abc import Sequence
 from typing import ClassVar
 
-from omnidetective.embedded.chart_reading import FoundChart, read_charts, worth_reading
+from omnidetective.embedded.chart_page import FoundChart
+from omnidetective.embedded.chart_reading import read_charts, worth_reading
 from omnidetective.embedded.chart_told import figure
 from omnidetective.embedded.inference import infer, require_packages
 from omnidetective.embedded.models import embedded_models
 from omnidetective.embedded.text import PACKAGES, TextLine
 from omnidetective.embedded.upright import Upright
-from omnidetective.evidence import ChartEvidence, Span
+from omnidetective.evidence import Span
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.page_text import PAGE_SIDE_PX, page_text
-from omnidetective.page_evidence import Box, Chart
+from omnidetective.page_evidence import Box, Chart, ChartEvidence
 from omnidetective.records import Observation
 
 _MOST_TOLD = 60

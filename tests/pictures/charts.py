@@ -147,7 +147,9 @@ def bar_chart(
                 continue
             value = values[label, one]
             a = start if stacked else start + m * each
-            box = _bar(axes, a, each if stacked else each - (2 if len(series) > 1 else 0), upon, upon + value, horizontal)
+            box = _bar(
+                axes, a, each if stacked else each - (2 if len(series) > 1 else 0), upon, upon + value, horizontal
+            )
             draw.rectangle(box, fill=style.colours[m % len(style.colours)])
             printed = style.number(value) if style.printed else ""
             if printed:
@@ -218,7 +220,11 @@ def pie_chart(shares: Sequence[tuple[str, float]], style: Style | None = None, *
         else:
             anchor = "lm" if across > 0 else "rm"
             draw.text(
-                (x + 1.1 * radius * across, y + 1.1 * radius * down), label, fill=style.ink, font=style.font(), anchor=anchor
+                (x + 1.1 * radius * across, y + 1.1 * radius * down),
+                label,
+                fill=style.ink,
+                font=style.font(),
+                anchor=anchor,
             )
         drawn.append(DrawnPoint(label, share, None, printed))
         angle = end
@@ -276,7 +282,14 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _ground(
-    style: Style, low: float, high: float, step: float, *, legend: Sequence[str | None], horizontal: bool, labels: list[str]
+    style: Style,
+    low: float,
+    high: float,
+    step: float,
+    *,
+    legend: Sequence[str | None],
+    horizontal: bool,
+    labels: list[str],
 ) -> tuple[Image.Image, ImageDraw.ImageDraw, _Axes]:
     """Title, legend, axes with their numbers, and gridlines."""
     image = Image.new("RGB", (style.width, style.height), style.ground)
@@ -285,7 +298,9 @@ def _ground(
     names = [name for name in legend if name]
     ticks = _Axes(0, 0, 1, 1, low, high, step).ticks
     written = labels if horizontal else [style.number(tick) for tick in ticks]
-    left = round(max(font.getlength(text) for text in written)) + 30 + (round(style.font_px * 1.6) if style.y_title else 0)
+    left = (
+        round(max(font.getlength(text) for text in written)) + 30 + (round(style.font_px * 1.6) if style.y_title else 0)
+    )
     top = round(style.font_px * (3.2 if not names else 5))
     axes = _Axes(left, top, style.width - 40, style.height - round(style.font_px * 2.4), low, high, step)
     draw.text((style.width / 2, 12), style.title, fill=style.ink, font=style.font(1.4), anchor="mt")

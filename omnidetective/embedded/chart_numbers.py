@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CURRENCY = "$€£¥₹"
 _POWERS = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "tn": 1e12}
@@ -60,16 +60,12 @@ def read_number(text: str) -> Number | None:
 def numbers_in(text: str) -> Iterator[Number]:
     """The numbers in running text, in order; digits within words (``Q1``, ``B2B``) are none."""
     for match in _NUMBER.finditer(text):
-        start, end = match.start("digits"), match.end()
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if before.isalnum() or before == "_" or (after.isalnum() and not match["power"]) or after == "_":
-            continue
         number = _number(match)
-        dash = match["sign"] and text[: match.start()].rstrip()[-1:].isalnum() and text[match.start() - 1] != " "
-        if dash:  # ``2019-2020`` holds no minus.
-            number = Number(
-                abs(number.amount), number.power, number.unit, number.letters, number.decimals, start, number.end
-            )
+        before, after = text[match.start("digits") - 1 : match.start("digits")], text[number.end : number.end + 1]
+        if before.isalnum() or before == "_" or after.isalnum() or after == "_":
+            continue
+        if number.amount < 0 and text[match.start() - 1 : match.start()].isalnum():  # ``2019-2020`` holds no minus.
+            number = replace(number, amount=-number.amount, start=match.start("digits"))
         yield number
 
 

@@ -22,7 +22,7 @@ _LEAST_CONTRAST = 40
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A rectangle in pixels, ``right`` and ``bottom`` just outside; ``colour``: the number of what it is filled with."""
+    """A rectangle in pixels, ``right`` and ``bottom`` just outside; ``colour`` is the number of what fills it."""
 
     left: float
     top: float

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.bench.instruments import colours, containers, editing, people, screen_text, sounds, speech
+from scripts.bench.instruments import charts, colours, containers, editing, people, screen_text, sounds, speech
 from scripts.bench.instruments.asking import Bench, NotMeasuredError
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, markdown
@@ -35,6 +35,7 @@ MEASURES: Mapping[str, Callable[[Bench, Truth, Studio], Awaitable[list[Row]]]] =
     "faces": people.measure,
     "colour": colours.measure,
     "metadata": containers.measure,
+    "charts": charts.measure,
 }
 
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -40,14 +40,38 @@ class DrawnPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Some text of the picture, and where it stands: left, top, right, bottom, in pixels."""
+
+    text: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class DrawnChart:
-    """A picture of one chart and what is in it. The values of a pie are shares in percent."""
+    """A picture of one chart and what is in it. The values of a pie are shares in percent.
+
+    ``written``: its text but for what stands upright.
+    """
 
     image: Image.Image
     kind: Kind
     title: str
     y_title: str
     points: tuple[DrawnPoint, ...]
+    written: tuple[Written, ...]
+
+
+class _Pen(ImageDraw.ImageDraw):
+    """Draws, and notes what it writes where."""
+
+    def __init__(self, image: Image.Image) -> None:
+        super().__init__(image)
+        self.written: list[Written] = []
+
+    def text(self, xy: Any, text: Any, *args: Any, **how: Any) -> None:
+        super().text(xy, text, *args, **how)
+        self.written.append(Written(str(text), self.textbbox(xy, text, font=how["font"], anchor=how["anchor"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +185,14 @@ def bar_chart(
             draw.text((axes.left - 12, middle), label, fill=style.ink, font=style.font(), anchor="rm")
         else:
             draw.text((middle, axes.bottom + 8), label, fill=style.ink, font=style.font(), anchor="mt")
-    return DrawnChart(image, "horizontal bars" if horizontal else "bars", style.title, style.y_title, tuple(drawn))
+    return DrawnChart(
+        image,
+        "horizontal bars" if horizontal else "bars",
+        style.title,
+        style.y_title,
+        tuple(drawn),
+        tuple(draw.written),
+    )
 
 
 def line_chart(points: Sequence[DrawnPoint], style: Style | None = None, *, markers: bool = True) -> DrawnChart:
@@ -190,14 +221,14 @@ def line_chart(points: Sequence[DrawnPoint], style: Style | None = None, *, mark
         x = axes.left + along * (n + 0.5)
         draw.line((x, axes.bottom, x, axes.bottom + 5), fill=style.ink)
         draw.text((x, axes.bottom + 10), label, fill=style.ink, font=style.font(), anchor="mt")
-    return DrawnChart(image, "line", style.title, style.y_title, tuple(points))
+    return DrawnChart(image, "line", style.title, style.y_title, tuple(points), tuple(draw.written))
 
 
 def pie_chart(shares: Sequence[tuple[str, float]], style: Style | None = None, *, legend: bool = True) -> DrawnChart:
     """A pie of shares in percent; labels stand in a legend, or around it."""
     style = style or Style()
     image = Image.new("RGB", (style.width, style.height), style.ground)
-    draw = ImageDraw.Draw(image)
+    draw = _Pen(image)
     draw.text((style.width / 2, 14), style.title, fill=style.ink, font=style.font(1.4), anchor="mt")
     radius = 0.36 * style.height if legend else 0.32 * style.height
     x, y = (0.38 if legend else 0.5) * style.width, 0.55 * style.height
@@ -228,7 +259,7 @@ def pie_chart(shares: Sequence[tuple[str, float]], style: Style | None = None, *
             )
         drawn.append(DrawnPoint(label, share, None, printed))
         angle = end
-    return DrawnChart(image, "pie", style.title, "", tuple(drawn))
+    return DrawnChart(image, "pie", style.title, "", tuple(drawn), tuple(draw.written))
 
 
 def style_percent(share: float, style: Style) -> str:
@@ -290,10 +321,10 @@ def _ground(
     legend: Sequence[str | None],
     horizontal: bool,
     labels: list[str],
-) -> tuple[Image.Image, ImageDraw.ImageDraw, _Axes]:
+) -> tuple[Image.Image, _Pen, _Axes]:
     """Title, legend, axes with their numbers, and gridlines."""
     image = Image.new("RGB", (style.width, style.height), style.ground)
-    draw = ImageDraw.Draw(image)
+    draw = _Pen(image)
     font = style.font()
     names = [name for name in legend if name]
     ticks = _Axes(0, 0, 1, 1, low, high, step).ticks

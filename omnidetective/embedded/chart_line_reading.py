@@ -51,10 +51,10 @@ def read_lines(
     used = [*axis.words, *(word for label in labels for word in label.words)]
     plot = Rect(area.left, axis.scale.top, area.right, max(axis.scale.bottom, area.bottom))
     names: dict[int, str] = {}
-    if len(lines) > 1:
-        shades = {n: line.colour for n, line in enumerate(lines)}
-        others = [word for word in free if word not in used]
-        beside = {**named_at_end(lines, others), **legend(page.picture, shades, others, page.shades.ground)}
+    shades = {n: line.colour for n, line in enumerate(lines)}
+    others = [word for word in free if word not in used]
+    beside = {**named_at_end(lines, others), **legend(page.picture, shades, others, page.shades.ground)}
+    if len(lines) > 1 or beside:
         names = series_names(shades, beside, shades)
         used += beside.values()
         points = _line_points(lines, labels, axis, names)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _DIFFERENT = 48.0
 """Least difference from the ground, of the channel that differs most."""
-_SAME_DIRECTION = 0.975
+_OFF = 42.0
+"""How far a pixel may be from the mixtures of the ground and the colour of its line."""
 _THROUGHOUT = 0.6
 """Share of a row or column from which on its colour is a gridline or a frame."""
 _MOST_LINES = 6
@@ -131,36 +132,55 @@ def _colours(
     least = 0.5 * region.shape[1]
     if len(pixels) < least or len(pixels) > 0.25 * shown.size:
         return []
-    lengths = np.linalg.norm(pixels, axis=1, keepdims=True)
-    directions = pixels / lengths
-    strong = lengths[:, 0] > 0.6 * np.percentile(lengths, 90)
-    peaks: list[NDArray[np.float32]] = []
-    left = strong.copy()
-    for _ in range(_MOST_LINES):
-        if left.sum() < 0.25 * least:
-            break
-        bins = np.round(directions[left] * 5 + 5).astype(np.int32)
-        codes = bins[:, 0] * 121 + bins[:, 1] * 11 + bins[:, 2]
-        most = np.bincount(codes).argmax()
-        peak = directions[left][codes == most].mean(axis=0)
-        near = directions @ (peak / np.linalg.norm(peak)) > _SAME_DIRECTION
-        peak = directions[near & strong].mean(axis=0)
-        peaks.append(peak / np.linalg.norm(peak))
-        left &= directions @ peaks[-1] <= _SAME_DIRECTION - 0.015
+    peaks = _peaks(region[_core(strength, shown)], 0.12 * region.shape[1])
     if not peaks:
         return []
-    likeness = directions @ np.stack(peaks).T
-    nearest, best = likeness.argmax(axis=1), likeness.max(axis=1)
+    lengths = np.stack([np.linalg.norm(peak) for peak in peaks])
+    along = np.clip(pixels @ (np.stack(peaks) / lengths[:, None]).T, 0, 1.1 * lengths)
+    off = np.linalg.norm(pixels[:, None] - along[:, :, None] * (np.stack(peaks) / lengths[:, None])[None], axis=2)
+    nearest, best = off.argmin(axis=1), off.min(axis=1)
     result = []
-    for number in range(len(peaks)):
-        chosen = (nearest == number) & (best > _SAME_DIRECTION - 0.06)
-        core = chosen & strong
+    for number, peak in enumerate(peaks):
+        chosen = (nearest == number) & (best < _OFF)
         if chosen.sum() < least:
             continue
         mask = np.zeros(shown.shape, bool)
         mask[shown] = chosen
-        result.append((np.median(pixels[core], axis=0).astype(np.float32), mask))
+        result.append((peak, mask))
     return result
+
+
+def _core(strength: NDArray[np.float32], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The middle of what is shown: where a line has its own colour, and not that of its soft edge."""
+    import numpy as np
+
+    upper, lower = np.roll(strength, 1, axis=0), np.roll(strength, -1, axis=0)
+    before, after = np.roll(strength, 1, axis=1), np.roll(strength, -1, axis=1)
+    core: NDArray[np.bool_] = shown & (
+        ((strength >= upper) & (strength >= lower)) | ((strength >= before) & (strength >= after))
+    )
+    return core
+
+
+def _peaks(pixels: NDArray[np.float32], least: float) -> list[NDArray[np.float32]]:
+    """The colours that most pixels have, most frequent first."""
+    import numpy as np
+
+    peaks: list[NDArray[np.float32]] = []
+    while len(pixels) >= least and len(peaks) < _MOST_LINES:
+        bins = np.round(pixels / 32).astype(np.int32) + 8
+        most = int(np.bincount(bins[:, 0] * 289 + bins[:, 1] * 17 + bins[:, 2]).argmax())
+        middle = (np.array([most // 289, most // 17 % 17, most % 17], np.float32) - 8) * 32
+        near = pixels[np.abs(pixels - middle).max(axis=1) <= 32]
+        if len(near) < least:
+            break
+        peak = np.median(near, axis=0).astype(np.float32)
+        peaks.append(peak)
+        # What lies between this colour and the ground is its edge.
+        length = float(np.linalg.norm(peak))
+        along = np.clip(pixels @ peak / length, 0, 1.2 * length)
+        pixels = pixels[np.linalg.norm(pixels - along[:, None] * peak / length, axis=1) > _OFF]
+    return peaks
 
 
 def _course(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:

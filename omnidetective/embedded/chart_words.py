@@ -163,7 +163,14 @@ def _ink(box: Rect, gray: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
         return None
     ink = away > 0.45 * most
     ink[ink.mean(axis=1) > 0.85] = False  # A line of the chart that runs through the box.
-    return ink if ink.any() else None
+    rows = np.flatnonzero(ink.any(axis=1))
+    if len(rows) == 0:
+        return None
+    # Of what stands one above the other the letters are highest: an axis may touch the edge of the box.
+    tallest = max(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1), key=len)
+    ink[: tallest[0]] = False
+    ink[tallest[-1] + 1 :] = False
+    return ink
 
 
 def _is_row(text: str) -> bool:

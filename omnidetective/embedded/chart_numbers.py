@@ -82,7 +82,7 @@ def _number(match: re.Match[str]) -> Number:
         unit=match["currency"] or match["after"] or "",
         letters=letters,
         decimals=decimals,
-        start=match.start(),
+        start=match.start() + len(match[0]) - len(match[0].lstrip()),
         end=len(match.string[: match.end()].rstrip()),
     )
 

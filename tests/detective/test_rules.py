@@ -29,7 +29,8 @@ SHOTS = ShotEvidence(
 )
 async def test_the_most_useful_is_asked_first_and_the_header_of_the_file_last(inquiries: int, order: list[str]) -> None:
     listings = ToolBox(stand_in_context()).listings
-    specs = [row.spec for row in listings if row.spec is not None and row.spec.kind == "instrument"]
+    found_specs = [row.spec for row in listings if row.spec is not None]
+    specs = [spec for spec in found_specs if spec.kind == "instrument" and "video" in spec.modalities]
     case = make_case()
     detective = RuleDetective(
         PromptLibrary(), case=case, observers=specs, settings=InvestigateSettings(inquiries=inquiries)

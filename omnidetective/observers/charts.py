@@ -44,7 +44,7 @@ class Charts:
         ),
         attributes=("objects", "narrative"),
         settings=ChartsSettings,
-        cost="reading the text once, shared with `ocr`'s neighbours; then 0.1 to 0.6 s of one processor for a picture",
+        cost="the text is read once for all that need it; beside that 0.1 to 0.6 s of one processor for a picture",
     )
 
     def __init__(self, settings: ObserverSettings, context: ObserverContext) -> None:

@@ -84,10 +84,15 @@ def shot_starts(case: Case) -> list[float]:
     return sorted(cut_times | soft)
 
 
-def texts(case: Case) -> Iterator[Statement]:
-    """The text on screen. Lines that appear at the same moment make one statement."""
+def texts(case: Case, *, told: frozenset[str] = frozenset()) -> Iterator[Statement]:
+    """The text on screen. Lines that appear at the same moment make one statement.
+
+    Args:
+        told: texts that other statements quote, and that are left out here.
+    """
     cut_times = [cut.time_s for _, shots in case.evidence(ShotEvidence) for cut in shots.cuts]
-    for together in _appearing_together(item for item in _cards(case) if not told_by_place(item[0], case)):
+    once = (item for item in _cards(case) if item[0].text not in told and not told_by_place(item[0], case))
+    for together in _appearing_together(once):
         cards = [card for card, _ in together]
         evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
         ends = [card.end_s for card in cards if card.end_s is not None]

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from omnidetective.case import Case
 from omnidetective.detective.code_statements import code
+from omnidetective.detective.page_statements import charts, told_in_charts
 from omnidetective.detective.picture_statements import camera, faces, fades, looks, stands_still
 from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
 from omnidetective.detective.table_statements import tables
@@ -37,8 +38,9 @@ def write(case: Case) -> Account:
         [
             *cuts(case),
             *(statement for statement in pictures if statement.start_s is not None),
-            *texts(case),
+            *texts(case, told=told_in_charts(case)),
             *tables(case),
+            *charts(case),
             *code(case),
             *speech(case),
             *sounds(case),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
     "audio_llm": "omnidetective.observers.audio_llm:AudioLlm",
+    "charts": "omnidetective.observers.charts:Charts",
     "code": "omnidetective.observers.code:Code",
     "colour": "omnidetective.observers.colour:ColourObserver",
     "faces": "omnidetective.observers.faces:Faces",

@@ -20,7 +20,18 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.bench.instruments import code, colours, containers, editing, people, screen_text, sounds, speech, tables
+from scripts.bench.instruments import (
+    charts,
+    code,
+    colours,
+    containers,
+    editing,
+    people,
+    screen_text,
+    sounds,
+    speech,
+    tables,
+)
 from scripts.bench.instruments.asking import Bench, NotMeasuredError
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, markdown
@@ -37,6 +48,7 @@ MEASURES: Mapping[str, Callable[[Bench, Truth, Studio], Awaitable[list[Row]]]] =
     "metadata": containers.measure,
     "tables": tables.measure,
     "code": code.measure,
+    "charts": charts.measure,
 }
 
 

@@ -23,6 +23,7 @@ SAMPLES = resource_root() / "data"
 WITNESSES = ("audio_llm", "frame_captioner", "omni_llm", "video_llm")
 TOLD = {
     "asr": ("reading.mp4", "18-22", "rather selfish is to be ill-disposed"),
+    "charts": ("poster.jpg", None, "No chart"),
     "code": ("poster.jpg", None, "No program text"),
     "colour": ("studio.webm", "6.5-8.5", "red"),
     "faces": ("mountains.mkv", None, "No face"),

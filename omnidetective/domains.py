@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from omnidetective.errors import ConfigError
 from omnidetective.nearest import did_you_mean, nearest
+from omnidetective.picture_signs import SIGNS
 from omnidetective.records import Modality
 from omnidetective.resources import resource_root
 from omnidetective.section import Count, Section, Shows
@@ -91,6 +92,14 @@ class Domain(Section):
     the share of lines in which one of `words` is found."""
     words: tuple[str, ...] = ()
     """Regular expressions of words that speak for this domain, tried on each line that was read, whatever its case."""
+
+    @field_validator("signs")
+    @classmethod
+    def _known(cls, signs: dict[str, float]) -> dict[str, float]:
+        for name in signs:
+            if name not in SIGNS:
+                raise ValueError(f"there is no measure {name!r}{did_you_mean(name, SIGNS)}")
+        return signs
 
     @field_validator("words")
     @classmethod

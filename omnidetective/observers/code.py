@@ -59,7 +59,7 @@ class Code:
         pages = clip.facts.pages
         for page in range(1, (pages or 1) + 1):
             lines = await page_text(clip, self._models, page=page)
-            jpeg = await page_picture(clip)
+            jpeg = await page_picture(clip, page=page)
             found = await infer(partial(read_code, jpeg, lines, page=page if pages else None))
             blocks += found.blocks
             missing |= dict.fromkeys(found.not_installed)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from omnidetective.media.clip import Clip
-from omnidetective.observers.page_text import PAGE_SIDE_PX
+
+PICTURE_SIDE_PX = 2560
+"""Longest side of what is looked at: a line of two pixels on A4 at 300 dpi is still one. Text is read larger."""
 
 
-async def page_picture(clip: Clip) -> bytes:
-    """The picture as JPEG, in the size in which :func:`~omnidetective.observers.page_text.page_text` reads it.
+async def page_picture(clip: Clip, *, page: int = 1) -> bytes:
+    """A page of an image as JPEG, for what :func:`~omnidetective.observers.page_text.page_text` has read in it.
 
     Raises:
-        MediaError: the picture cannot be decoded.
+        MediaError: the clip is no image, has no such page, or it cannot be decoded.
     """
-    return (await clip.frames((), longest_side_px=PAGE_SIDE_PX))[0].jpeg
+    return (await clip.page_frame(page, longest_side_px=PICTURE_SIDE_PX)).jpeg

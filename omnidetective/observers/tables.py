@@ -56,7 +56,7 @@ class Tables:
         pages = clip.facts.pages
         for page in range(1, (pages or 1) + 1):
             lines = await page_text(clip, self._models, page=page)
-            jpeg = await page_picture(clip)
+            jpeg = await page_picture(clip, page=page)
             tables += await infer(partial(read_tables, jpeg, lines, page=page if pages else None))
         evidence = TableEvidence(tables=tuple(tables))
         return observation(self.spec, question, span, answer=_describe(evidence), data=evidence, model=MODEL)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from omnidetective.case import Case
 from omnidetective.domains import AGENT_INPUTS, AgentSpec, Domain, load_domains
-from omnidetective.errors import ConfigError, PromptError
+from omnidetective.embedded.inference import require_packages
+from omnidetective.embedded.text import PACKAGES
+from omnidetective.errors import ConfigError, ObserverUnavailableError, PromptError
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.cast import Cast
 from omnidetective.nearest import did_you_mean
@@ -77,7 +79,8 @@ def check_agents(settings: Settings, prompts: PromptLibrary, cast: Cast) -> None
     A server that was not asked for its model yet is left for the first clip.
 
     Raises:
-        ConfigError: a domain file is wrong, or nobody can play an agent.
+        ConfigError: a domain file is wrong, nobody can play an agent, or domains are to be found by measurement and
+            the packages that read a picture's text are not installed.
         PromptError: an agent names a prompt that is not there or is none for agents, or no agent names a prompt that
             the user has added.
     """
@@ -95,12 +98,21 @@ def check_agents(settings: Settings, prompts: PromptLibrary, cast: Cast) -> None
     for _, _, agent in named:
         if is_asked(agent, cast):
             _check_player(agent, cast)
+    if settings.route.by == "measurement" or cast.is_embedded("router"):
+        _check_measurement()
 
 
 def _named(settings: Settings) -> Iterator[tuple[Domain, str, AgentSpec]]:
     for domain in load_domains(settings.route.domains).values():
         for name, agent in domain.agents.items():
             yield domain, name, agent
+
+
+def _check_measurement() -> None:
+    try:
+        require_packages(*PACKAGES)
+    except ObserverUnavailableError as error:
+        raise ConfigError(f"domains cannot be found by measurement: {error.message}", hint=error.hint) from error
 
 
 def _check_prompt(name: str, whose: str, prompts: PromptLibrary) -> None:

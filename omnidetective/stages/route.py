@@ -160,9 +160,6 @@ async def _by_model(answer: RouterAnswer, case: Case, context: StageContext, can
 
 
 async def _measured(case: Case, context: StageContext, candidates: Sequence[Domain]) -> Routing:
-    from omnidetective.stages.route_by_measure import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-        measured_routing,
-    )
+    from omnidetective.stages.route_by_measure import measured_routing
 
-    routing: Routing = await measured_routing(case, context, candidates)
-    return routing
+    return await measured_routing(case, context, candidates)

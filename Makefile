@@ -28,7 +28,7 @@ $(VENV)/.user: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.user
 	@echo "installing the development tools …"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[code]' --group dev
 	@touch $@
 
 $(VENV)/.weights: $(VENV)/.user configs/weights.yaml

@@ -82,6 +82,7 @@ reference: $(VENV)/.user ## Write docs/reference from the code
 bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each instrument alone, start-up, transports, the engine, resuming
 	@$(BIN)/python -m scripts.bench.samples --markdown
 	@$(BIN)/python -m scripts.bench.observers
+	@$(BIN)/python -m scripts.bench.routing
 	@$(BIN)/python -m scripts.bench.startup
 	@$(BIN)/python -m scripts.bench.transport
 	@$(BIN)/python -m scripts.bench.engine

@@ -10,7 +10,8 @@ from typing import ClassVar
 from omnidetective.embedded.colours import PictureLook, alike, mean_look, picture_look
 from omnidetective.embedded.inference import infer
 from omnidetective.evidence import Colour, ColourEvidence, Cut, Look, Span
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import changed_at_s, one_page_note, span_of, time_to_answer_s
 from omnidetective.records import Observation

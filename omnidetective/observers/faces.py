@@ -13,7 +13,8 @@ from omnidetective.embedded.faces import PACKAGES, WEIGHTS, FaceBox, FaceModel, 
 from omnidetective.embedded.inference import infer, require_packages
 from omnidetective.embedded.weights import find
 from omnidetective.evidence import Cut, FaceCount, FaceEvidence, Span
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import changed_at_s, one_page_note, span_of, time_to_answer_s
 from omnidetective.records import Observation

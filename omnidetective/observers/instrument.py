@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from omnidetective.evidence import Cut, Span
-from omnidetective.media.clip import Clip, GrayFrame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import GrayFrame
 from omnidetective.observers.base import in_proportion
 
 if TYPE_CHECKING:

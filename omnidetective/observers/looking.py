@@ -13,7 +13,8 @@ from omnidetective.errors import MediaError
 from omnidetective.evidence import Cut, Span
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.messages import FramesPart, ImagePart
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.media.times import spread_times, uniform_times
 from omnidetective.observers.instrument import span_of
 from omnidetective.observers.question_times import named_times

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omnidetective.llm.messages import ImagePart
-from omnidetective.media.clip import BrokenPage, Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import BrokenPage, Frame
 from omnidetective.tiling import tile_grid
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from omnidetective.errors import ContentFilterError, FormatError, MediaError, Ob
 from omnidetective.evidence import Span
 from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message, Part, TextPart
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.tiles import StillLook, still_shown
 from omnidetective.records import Observation

@@ -20,6 +20,7 @@ from omnidetective.captions.quotes import Quote
 from omnidetective.case import Case
 from omnidetective.evidence import TextCard, TextEvidence
 from omnidetective.grounding import content_words
+from omnidetective.page_evidence import ChartEvidence, CodeEvidence, TableEvidence
 from omnidetective.records import Observation
 
 CHECK = "screen_text"
@@ -59,6 +60,7 @@ def check(reading: Reading) -> Inspection:
     findings: list[Finding] = []
     confirmed: list[Confirmation] = []
     spoken = transcripts(case)
+    elsewhere = tuple(_read_elsewhere(case))
     told: set[int] = set()
     piece_before: Piece | None = None
     for quote, piece in reading.quotes[:_MOST_QUOTES]:
@@ -67,7 +69,7 @@ def check(reading: Reading) -> Inspection:
         lead = reading.caption[piece.start : quote.start]
         at_once = piece.opens and piece is not piece_before and not _LATER.search(lead)
         piece_before = piece
-        places = list(_places(quote.text, cards))
+        places = list(_places(quote.text, (*cards, *elsewhere)))
         told.update(id(card) for place in places for card, _ in place)
         fitting = [place for place in places if not _off(place, piece, reading, at_once=at_once)]
         if fitting and quote.kind == "screen" and (changed := _altered(quote.text, fitting)):
@@ -92,6 +94,26 @@ def cards_of(case: Case) -> tuple[Read, ...] | None:
         looked = True
         found += [(card, observation.id) for card in evidence.cards if _plain(card.text)]
     return tuple(sorted(found, key=lambda item: item[0].start_s or 0.0)) if looked else None
+
+
+def _read_elsewhere(case: Case) -> Iterator[Read]:
+    """What the readers of charts, tables and code have read themselves: turned, cut at a rule, or put together."""
+    for observation in case.answers:
+        match observation.data:
+            case ChartEvidence(charts=charts):
+                for chart in charts:
+                    texts = {
+                        chart.title,
+                        chart.x_title,
+                        chart.y_title,
+                        *(t for p in chart.points for t in (p.label, p.series)),
+                    }
+                    yield from ((TextCard(text=text, page=chart.page), observation.id) for text in texts if text)
+            case TableEvidence(tables=tables):
+                for table in tables:
+                    yield from ((TextCard(text=c.text, page=table.page), observation.id) for c in table.cells if c.text)
+            case CodeEvidence(blocks=blocks):
+                yield from ((TextCard(text=block.text, page=block.page), observation.id) for block in blocks)
 
 
 def reads(case: Case, text: str) -> bool | None:

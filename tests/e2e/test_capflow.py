@@ -64,10 +64,11 @@ def _of(drawn: Any) -> Known:
 def _chart() -> Known:
     """Bars with their values printed: the number, and which bar it belongs to."""
     points = (DrawnPoint("North", 42), DrawnPoint("East", 17), DrawnPoint("South", 63), DrawnPoint("West", 8))
-    drawn = charts.bar_chart(points, charts.Style(printed=True, title="Parcels by region"))
+    drawn = charts.bar_chart(points, charts.Style(printed=True, title="Parcels by region", y_title="Thousand"))
     told = tuple(f"{point.label}: {point.value:g}" for point in points)
     written = tuple(f"{point.label} {point.value:g}" for point in points)
-    return Known(drawn.image, (drawn.title,), frozenset({"ocr", "charts"}), told, (drawn.title, *written))
+    titles = (f"titled “{drawn.title}”", "“Thousand” on its y axis")
+    return Known(drawn.image, (drawn.title,), frozenset({"ocr", "charts"}), told, (*titles, *written))
 
 
 def _table() -> Known:

@@ -11,6 +11,8 @@ from omnidetective.page_evidence import Box, ChartEvidence, CodeEvidence, TableE
 _BARE_NUMBER = re.compile(r"[-+−–]?[$€£¥]?\s?\d[\d.,\s]*(?:e[-+]?\d+)?\s?(?:%|[kKmMbB]|°[CF]?)?")
 _UPRIGHT = 1.5
 """So many times as high as it is wide is a line of text that stands upright."""
+_BESIDE = 0.1
+"""How far beside a chart the title of its axis can stand, as a share of the picture."""
 
 
 def told_by_place(card: TextCard, case: Case) -> bool:
@@ -29,9 +31,15 @@ def told_by_place(card: TextCard, case: Case) -> bool:
     if any(card.page == page and _inside(card.box, box) for page, box in places):
         return True
     charts = [chart for _, evidence in case.evidence(ChartEvidence) for chart in evidence.charts]
-    if not any(card.page == chart.page and _inside(card.box, chart.box) for chart in charts):
-        return False
-    return _BARE_NUMBER.fullmatch(card.text.strip()) is not None or _is_upright(card.box, case)
+    boxes = [chart.box for chart in charts if chart.page == card.page]
+    if _is_upright(card.box, case):
+        return any(_inside(card.box, _with_sides(box)) for box in boxes)
+    return _BARE_NUMBER.fullmatch(card.text.strip()) is not None and any(_inside(card.box, box) for box in boxes)
+
+
+def _with_sides(box: Box) -> Box:
+    """A chart with the titles of its upright axes."""
+    return (box[0] - _BESIDE, box[1], box[2] + _BESIDE, box[3])
 
 
 def _is_upright(box: Box, case: Case) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from omnidetective.embedded.code_languages import BY_NAME, LANGUAGES, CodeLanguage
 from omnidetective.embedded.code_layout import CodeText, code_texts, file_name
 from omnidetective.embedded.code_parsing import ParsedCode, installed, language_of_file, parse
+from omnidetective.embedded.grey import grey_of
 from omnidetective.embedded.placed_text import Placed, placed
 from omnidetective.embedded.table_pieces import ink_of
 from omnidetective.embedded.text import TextLine
@@ -47,14 +48,9 @@ def read_code(jpeg: bytes, lines: Sequence[TextLine], *, page: int | None = None
     Raises:
         ValueError: it is no picture.
     """
-    import cv2
-    import numpy as np
-
-    gray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if gray is None:
-        raise ValueError("not a picture")
+    gray = grey_of(jpeg)
     height_px, width_px = gray.shape[:2]
-    texts = code_texts(placed(lines, width_px, height_px), _ink(gray.astype(np.uint8)))
+    texts = code_texts(placed(lines, width_px, height_px), _ink(gray))
     here = installed()
     blocks: list[CodeBlock] = []
     missing: dict[str, None] = {}

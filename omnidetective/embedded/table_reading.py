@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from omnidetective.embedded.grey import grey_of
 from omnidetective.embedded.placed_text import Placed, placed, rows_of, usual_height
 from omnidetective.embedded.table_columns import column_grids
 from omnidetective.embedded.table_grid import Grid, GridCell, grids
@@ -38,18 +39,13 @@ def read_tables(jpeg: bytes, lines: Sequence[TextLine], *, page: int | None = No
     Raises:
         ValueError: it is no picture.
     """
-    import cv2
-    import numpy as np
-
-    gray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if gray is None:
-        raise ValueError("not a picture")
+    gray = grey_of(jpeg)
     if len(lines) < 4:
         return ()
     height_px, width_px = gray.shape[:2]
     return tuple(
         table.model_copy(update={"box": _shares(table.box, width_px, height_px), "page": page})
-        for table in _tables(gray.astype(np.uint8), placed(lines[:_MOST_LINES], width_px, height_px))
+        for table in _tables(gray, placed(lines[:_MOST_LINES], width_px, height_px))
     )
 
 

@@ -1,0 +1,169 @@
+"""``omnidetective eval``: scores captions by published benchmarks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from omnidetective.cli.options import F, config_options, read_config
+from omnidetective.nearest import nearest
+
+if TYPE_CHECKING:
+    from omnidetective.evals.base import Benchmark
+
+_FILE = click.Path(path_type=Path, exists=True)
+
+
+class Benches(click.Group):
+    """Its commands are the benchmarks; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from omnidetective.evals import BENCHMARKS
+
+        return ["list", *BENCHMARKS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (found := super().get_command(ctx, cmd_name)) is not None:
+            return found
+        from omnidetective.evals import BENCHMARKS
+
+        return _command(cmd_name) if cmd_name in BENCHMARKS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = nearest(args[0], self.list_commands(ctx))
+            if close is None or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close!r}?", ctx) from None
+
+
+@click.group("eval", cls=Benches, short_help="Score captions by published benchmarks.")
+def eval() -> None:
+    """Score captions by the protocol of a published benchmark.
+
+    `omnidetective eval list` says what each benchmark needs. The judge is the role `judge` of the model set; its
+    answers are kept beside the result, so that the same command again goes on where it stopped and pays for nothing
+    twice.
+    """
+
+
+@eval.command("list", short_help="Say what each benchmark needs.")
+def list_() -> None:
+    """List the benchmarks: the data that each needs, and how it is judged."""
+    from omnidetective.evals import BENCHMARKS
+
+    for name in BENCHMARKS:
+        kind = _kind(name)
+        click.echo(f"{name}: {kind.title}\n  data: {kind.data}\n  judge: {kind.judging}\n  source: {kind.source}")
+        for variant, meaning in kind.variants.items():
+            click.echo(f"  --variant {variant}: {meaning}")
+
+
+def _kind(name: str) -> type[Benchmark[Any, Any]]:
+    import importlib
+
+    from omnidetective.evals import BENCHMARKS
+
+    module, _, attribute = BENCHMARKS[name].partition(":")
+    kind: type[Benchmark[Any, Any]] = getattr(importlib.import_module(module), attribute)
+    return kind
+
+
+def _command(name: str) -> click.Command:
+    kind = _kind(name)
+    variants = list(kind.variants)
+
+    @click.option(
+        "--captions",
+        type=_FILE,
+        required=True,
+        metavar="FILE",
+        help="The captions: an output of `run`, or a prediction file.",
+    )
+    @click.option("--data", type=_FILE, required=True, metavar="PATH", help=f"What is judged: {kind.data}.")
+    @click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        required=True,
+        metavar="FILE",
+        help="Where the result goes, as JSON; a line for each item goes beside it.",
+    )
+    @click.option(
+        "--runs",
+        type=click.IntRange(min=1, max=99),
+        metavar="N",
+        help=f"How often the judge goes over everything.  [default: {kind.runs}]",
+    )
+    @(
+        click.option("--variant", type=click.Choice(variants), help="How it is counted, where there are several ways.")
+        if variants
+        else _nothing
+    )
+    @click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=16,
+        metavar="N",
+        show_default=True,
+        help="Items that are judged at once.",
+    )
+    @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Judge only the first N items.")
+    @config_options
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    def command(
+        *,
+        captions: Path,
+        data: Path,
+        output: Path,
+        runs: int | None,
+        concurrency: int,
+        limit: int | None,
+        as_json: bool,
+        variant: str | None = None,
+        **options: Any,
+    ) -> None:
+        import asyncio
+
+        from omnidetective.evals.runner import evaluate
+        from omnidetective.evals.tables import tables
+
+        config = read_config(**options)
+        with click.progressbar(length=1, file=sys.stderr, label=kind.title) as bar:
+
+            def told(done: int, of: int) -> None:
+                bar.length = of
+                bar.update(1)
+
+            result = asyncio.run(
+                evaluate(
+                    config,
+                    kind(variant or ""),
+                    captions=captions,
+                    data=data,
+                    output=output,
+                    runs=runs,
+                    concurrency=concurrency,
+                    limit=limit,
+                    told=told,
+                )
+            )
+        click.echo(result.model_dump_json() if as_json else tables(result), nl=as_json)
+        sys.exit(1 if any(one.reason == "unfinished" for one in result.unjudged) else 0)
+
+    command.__doc__ = (
+        f"Score captions by {kind.title}.\n\n{kind.judging}. Protocol: {kind.source}\n\n"
+        "\b\nExit status: 0 done · 1 some items were not judged for the provider's sake: the same command goes on\n"
+        "             2 bad usage or configuration, or files of another form"
+    )
+    return click.command(name, short_help=kind.title)(command)
+
+
+def _nothing(function: F) -> F:
+    return function

@@ -1,0 +1,97 @@
+"""The frame of every benchmark: read → judge → parse → aggregate. A benchmark is one file and one class.
+
+What all of them get wrong somewhere is done here, once: a failure is counted and told, never silently left out; a
+caption that is missing is named; nothing is carried from one run of the judge to the next.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from omnidetective.evals.judge import Judge, WhyNot
+from omnidetective.evals.predictions import Prediction
+from omnidetective.evals.result import Table
+
+Q = TypeVar("Q")
+"""One item of a benchmark: what is judged of one caption."""
+V = TypeVar("V")
+"""The verdict on one item: frozen, and JSON when it is dumped."""
+
+Reason = Literal["missing_caption", "empty_caption"] | WhyNot
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Generic[Q, V]):
+    """One item and what became of it: a verdict, or the reason why there is none."""
+
+    item: Q
+    caption: str | None
+    verdict: V | None
+    reason: Reason | None = None
+    why: str = ""
+    inquiries: int | None = None
+
+
+class Benchmark(ABC, Generic[Q, V]):
+    """A benchmark of captions.
+
+    Attributes:
+        name: as the command line calls it.
+        title: as papers call it.
+        data: what ``--data`` names, and where it comes from.
+        judging: how many calls of which judge it takes, and who judges in the papers.
+        source: where the protocol is published.
+        runs: how often the judge goes over everything by default.
+        variants: name → what it means, of ways to count that give different numbers; the first is the default.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    data: ClassVar[str]
+    judging: ClassVar[str]
+    source: ClassVar[str]
+    runs: ClassVar[int] = 1
+    variants: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, variant: str = "") -> None:
+        self.variant = variant or next(iter(self.variants), "")
+
+    @abstractmethod
+    def read(self, data: Path) -> Sequence[Q]:
+        """The items of the native files.
+
+        Raises:
+            ConfigError: a file is missing or has another form.
+        """
+
+    @abstractmethod
+    def names(self, item: Q) -> tuple[str, ...]:
+        """What the benchmark calls the clip of an item, the surest name first; the caption is found by them."""
+
+    def prompt(self, item: Q) -> str | None:
+        """What the caption was asked for by, where one clip has several."""
+        return None
+
+    def predicted(self, item: Q, prediction: Prediction) -> str:
+        """What is judged of a prediction: its caption."""
+        return prediction.caption
+
+    @abstractmethod
+    async def judge(self, item: Q, caption: str, judge: Judge) -> V:
+        """The verdict on a caption.
+
+        Raises:
+            UnjudgedError: there is none.
+        """
+
+    @abstractmethod
+    def tables(self, judged: Sequence[Judged[Q, V]]) -> tuple[Table, ...]:
+        """The published numbers. Where the reference leaves failures out, both ways of counting are in the table."""
+
+    def one_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
+        """Which of several runs is told as the result; by default there is one."""
+        return 0

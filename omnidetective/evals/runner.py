@@ -1,0 +1,223 @@
+"""An evaluation from files to files: read, match, judge many items at once, count, write."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import omnidetective
+from omnidetective.config import Config
+from omnidetective.errors import ConfigError
+from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
+from omnidetective.evals.result import Evaluation, ItemLine, Unjudged
+from omnidetective.llm.cache import ResponseCache
+from omnidetective.llm.cast import Cast
+from omnidetective.llm.limits.bookkeeper import Bookkeeper
+from omnidetective.llm.prices import prices_with
+from omnidetective.llm.usage import usage_scope
+from omnidetective.prompts import PromptLibrary, prompts_used
+
+ROLE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be judged.
+
+    Attributes:
+        matched: the items of the benchmark, each with its caption, or with none.
+        unused: captions that belong to no item.
+    """
+
+    benchmark: Benchmark[Any, Any]
+    matched: tuple[tuple[Any, Prediction | None], ...]
+    unused: int
+
+
+Told = Callable[[int, int], None]
+"""Told how many items are done, and of how many, after each."""
+
+
+def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, limit: int | None = None) -> Plan:
+    """Find the caption of every item.
+
+    Raises:
+        ConfigError: the data or the captions have a wrong form, or no caption fits any item.
+    """
+    items = benchmark.read(data)
+    items = items if limit is None else items[:limit]
+    if not items:
+        raise ConfigError(f"{data} holds nothing to judge")
+    matched = tuple((item, captions.find(*benchmark.names(item), prompt=benchmark.prompt(item))) for item in items)
+    used = {id(found) for _, found in matched if found is not None}
+    if not used:
+        theirs, ours = benchmark.names(items[0])[0], next(iter(captions)).names[0]
+        raise ConfigError(
+            f"no caption belongs to any of the {len(items)} items: the benchmark calls its first one {theirs!r}, "
+            f"the first caption is of {ours!r}",
+            hint="the ids or file names of both must agree",
+        )
+    return Plan(benchmark, matched, unused=sum(id(row) not in used for row in captions))
+
+
+async def evaluate(
+    config: Config,
+    benchmark: Benchmark[Any, Any],
+    *,
+    captions: Path,
+    data: Path,
+    output: Path,
+    runs: int | None = None,
+    concurrency: int = 16,
+    limit: int | None = None,
+    told: Told = lambda done, of: None,
+) -> Evaluation:
+    """Score captions, and write the result and a line for each item beside it.
+
+    Answers of the judge are kept in ``<output stem>.cache.sqlite``: the same command again asks for nothing twice.
+
+    Raises:
+        ConfigError: the files have a wrong form, or nobody can play the judge.
+        ProviderError: no further call would succeed. What was answered is kept.
+    """
+    started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    work = plan(benchmark, data, read_predictions(captions), limit=limit)
+    config = config.with_cache_beside(output)
+    settings = config.settings
+    cache = settings.cache
+    cast = Cast(
+        config.model_set,
+        settings.retry,
+        cache=ResponseCache(cache.path) if cache.enabled and cache.path is not None else None,
+        permits=Bookkeeper.of(settings),
+        limits=settings.limits,
+        prices=prices_with(settings.prices),
+    )
+    used: dict[str, str] = {}
+    try:
+        judge = Judge(_judging(cast, config), PromptLibrary(settings.prompts))
+        count = benchmark.runs if runs is None else runs
+        with usage_scope() as meter, prompts_used(used):
+            done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
+            name = judge.name
+    finally:
+        await cast.aclose()
+    chosen = benchmark.one_of(done) if len(done) > 1 else 0
+    tables = tuple(benchmark.tables(run) for run in done)
+    result = Evaluation(
+        benchmark=benchmark.name,
+        variant=benchmark.variant,
+        judge=name,
+        captions=captions.name,
+        captions_sha256=_sha256(captions),
+        data=data.name,
+        data_sha256=_sha256(data),
+        items=len(work.matched),
+        judged=sum(one.verdict is not None for one in done[chosen]),
+        unjudged=tuple(_unjudged(benchmark, one) for one in done[chosen] if one.reason is not None),
+        unused_captions=work.unused,
+        tables=tables[chosen],
+        runs=tables if len(tables) > 1 else None,
+        chosen=chosen if len(tables) > 1 else None,
+        usage=meter.usage(),
+        prompts=used,
+        omnidetective=omnidetective.__version__,
+        started_at=started_at,
+        seconds=round(time.monotonic() - since, 3),
+    )
+    _write(output, result, [_line(benchmark, one, n) for n, run in enumerate(done) for one in run])
+    return result
+
+
+def _judging(cast: Cast, config: Config) -> Any:
+    if cast.is_embedded(ROLE):
+        raise ConfigError(
+            f"the model set {config.model_set.name!r} has no model that can judge",
+            hint="name one with --models openai, dashscope, vllm, or a file that gives the role judge to a model",
+        )
+    cast.require(ROLE)
+    return cast.chat(ROLE)
+
+
+async def _judged(work: Plan, judge: Judge, *, runs: int, concurrency: int, told: Told) -> list[list[Judged[Any, Any]]]:
+    gate = asyncio.Semaphore(concurrency)
+    done = 0
+
+    async def one(item: Any, prediction: Prediction | None, run: int) -> Judged[Any, Any]:
+        nonlocal done
+        async with gate:
+            result = await _one(work.benchmark, item, prediction, judge.of_run(run))
+        done += 1
+        told(done, runs * len(work.matched))
+        return result
+
+    tasks = [
+        [asyncio.ensure_future(one(item, prediction, run)) for item, prediction in work.matched] for run in range(runs)
+    ]
+    every = [task for run in tasks for task in run]
+    try:
+        await asyncio.gather(*every)
+    finally:
+        for task in every:
+            task.cancel()
+        await asyncio.gather(*every, return_exceptions=True)
+    return [[task.result() for task in run] for run in tasks]
+
+
+async def _one(
+    benchmark: Benchmark[Any, Any], item: Any, prediction: Prediction | None, judge: Judge
+) -> Judged[Any, Any]:
+    if prediction is None:
+        return Judged(item, None, None, "missing_caption")
+    caption = benchmark.predicted(item, prediction)
+    if not caption.strip():
+        return Judged(item, caption, None, "empty_caption", inquiries=prediction.inquiries)
+    try:
+        verdict = await benchmark.judge(item, caption, judge)
+    except UnjudgedError as error:
+        return Judged(item, caption, None, error.reason, error.why, prediction.inquiries)
+    return Judged(item, caption, verdict, inquiries=prediction.inquiries)
+
+
+def _unjudged(benchmark: Benchmark[Any, Any], one: Judged[Any, Any]) -> Unjudged:
+    assert one.reason is not None
+    return Unjudged(item=benchmark.names(one.item)[0], reason=one.reason, why=one.why)
+
+
+def _line(benchmark: Benchmark[Any, Any], one: Judged[Any, Any], run: int) -> ItemLine:
+    verdict = None if one.verdict is None else one.verdict.model_dump(mode="json")
+    return ItemLine(item=benchmark.names(one.item)[0], run=run, verdict=verdict, reason=one.reason, why=one.why or None)
+
+
+def _write(output: Path, result: Evaluation, lines: Sequence[ItemLine]) -> None:
+    """Both files whole or not at all, the items first: a result never stands beside items of another run."""
+    items = output.with_name(f"{output.stem}.items.jsonl")
+    texts = {items: "".join(f"{line.model_dump_json()}\n" for line in lines), output: result.model_dump_json(indent=1)}
+    for path, text in texts.items():
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of a folder, of the annotation files in it, with their names: media are not annotations."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*.json*")) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(f"{file.relative_to(path)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def reasons(result: Evaluation) -> dict[str, int]:
+    """Reason → how many items have no verdict for it, the most first."""
+    return dict(Counter(one.reason for one in result.unjudged).most_common())

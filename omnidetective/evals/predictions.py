@@ -18,6 +18,7 @@ from omnidetective.evals.names import forms_of
 _CAPTIONS = ("caption", "pred", "model_generation", "predicted_caption", "prediction")
 _NAMES = ("video_id", "id", "video", "video_dir", "video_path", "video_rel", "audio_id", "audio_path", "uuid", "path")
 _ANSWERS = ("model_output", "answer_prediction")
+_KNOWN = frozenset({*_CAPTIONS, *_NAMES, *_ANSWERS, "messages"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _whole(text: str) -> Any:
         return None
     if isinstance(value, list):
         return value
-    return value if isinstance(value, dict) and not {*_CAPTIONS, *_ANSWERS, "messages"} & value.keys() else None
+    return value if isinstance(value, dict) and not _KNOWN & value.keys() else None
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:

@@ -64,8 +64,8 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _braced(text: str) -> Iterator[str]:
-    """Stretches from an opening brace to the closing one that fits, quotes respected; the outermost ones."""
-    depth, start, quote, escaped = 0, 0, "", False
+    """Stretches from an opening brace to the closing one that fits, the outermost ones, quotes respected."""
+    depth, start, quote, escaped, before = 0, 0, "", False, ""
     for n, char in enumerate(text):
         if quote:
             if escaped:
@@ -74,8 +74,8 @@ def _braced(text: str) -> Iterator[str]:
                 escaped = True
             elif char == quote:
                 quote = ""
-        elif char == '"' and depth:
-            quote = char
+        elif char in "\"'" and depth and before in "{[,:":
+            quote = char  # elsewhere it is an apostrophe
         elif char == "{":
             if depth == 0:
                 start = n
@@ -84,3 +84,5 @@ def _braced(text: str) -> Iterator[str]:
             depth -= 1
             if depth == 0:
                 yield text[start : n + 1]
+        if not char.isspace():
+            before = char

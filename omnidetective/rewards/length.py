@@ -10,7 +10,7 @@ TAU_2 = 4096
 
 
 def length_reward(n_tokens: int, *, tau1: int = TAU_1, tau2: int = TAU_2) -> float:
-    """1 for a caption shorter than ``tau1`` tokens, 0 from ``tau2`` on, between them ``1 - (n - tau1) / (tau2 - tau1)``.
+    """1 below ``tau1`` tokens, 0 from ``tau2`` on, ``1 - (n - tau1) / (tau2 - tau1)`` between them.
 
     Raises:
         ValueError: a negative length, or thresholds that do not rise.

@@ -115,6 +115,12 @@ def _command(name: str) -> click.Command:
         help="Items that are judged at once.",
     )
     @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Judge only the first N items.")
+    @click.option(
+        "--tokenizer",
+        type=_FILE,
+        metavar="FILE",
+        help="tokenizer.json whose tokens are counted, where lengths matter.  [default: words and marks]",
+    )
     @config_options
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     def command(
@@ -125,6 +131,7 @@ def _command(name: str) -> click.Command:
         runs: int | None,
         concurrency: int,
         limit: int | None,
+        tokenizer: Path | None,
         as_json: bool,
         variant: str | None = None,
         **options: Any,
@@ -133,6 +140,7 @@ def _command(name: str) -> click.Command:
 
         from omnidetective.evals.runner import evaluate
         from omnidetective.evals.tables import tables
+        from omnidetective.token_counts import token_counter
 
         config = read_config(**options)
         with click.progressbar(length=1, file=sys.stderr, label=kind.title) as bar:
@@ -144,7 +152,7 @@ def _command(name: str) -> click.Command:
             result = asyncio.run(
                 evaluate(
                     config,
-                    kind(variant or ""),
+                    kind(variant or "", tokens=token_counter(tokenizer)),
                     captions=captions,
                     data=data,
                     output=output,

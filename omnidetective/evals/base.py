@@ -15,6 +15,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from omnidetective.evals.judge import Judge, WhyNot
 from omnidetective.evals.predictions import Prediction
 from omnidetective.evals.result import Table
+from omnidetective.token_counts import WORDS, TokenCounter
 
 Q = TypeVar("Q")
 """One item of a benchmark: what is judged of one caption."""
@@ -57,8 +58,9 @@ class Benchmark(ABC, Generic[Q, V]):
     runs: ClassVar[int] = 1
     variants: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, variant: str = "") -> None:
+    def __init__(self, variant: str = "", *, tokens: TokenCounter = WORDS) -> None:
         self.variant = variant or next(iter(self.variants), "")
+        self.tokens = tokens
 
     @abstractmethod
     def read(self, data: Path) -> Sequence[Q]:

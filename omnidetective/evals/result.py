@@ -49,6 +49,7 @@ class Evaluation(Sparse):
     benchmark: str
     variant: str
     judge: str
+    tokens: str
     captions: str
     captions_sha256: str
     data: str

@@ -117,6 +117,7 @@ async def evaluate(
         benchmark=benchmark.name,
         variant=benchmark.variant,
         judge=name,
+        tokens=benchmark.tokens.name,
         captions=captions.name,
         captions_sha256=_sha256(captions),
         data=data.name,

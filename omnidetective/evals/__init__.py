@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BENCHMARKS: Mapping[str, str] = {
+    "omni-cloze": "omnidetective.evals.omni_cloze:OmniCloze",
     "ugc-videocap": "omnidetective.evals.ugc_videocap:UgcVideoCap",
 }
 """Name on the command line → the class, imported when it is asked for."""

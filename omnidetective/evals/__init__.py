@@ -7,6 +7,8 @@ from collections.abc import Mapping
 BENCHMARKS: Mapping[str, str] = {
     "omni-cloze": "omnidetective.evals.omni_cloze:OmniCloze",
     "video-salmonn-2": "omnidetective.evals.salmonn2:Salmonn2",
+    "vdc": "omnidetective.evals.vdc:Vdc",
+    "vidcapbench": "omnidetective.evals.vidcapbench:VidCapBench",
     "ugc-videocap": "omnidetective.evals.ugc_videocap:UgcVideoCap",
 }
 """Name on the command line → the class, imported when it is asked for."""

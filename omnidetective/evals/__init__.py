@@ -9,6 +9,13 @@ BENCHMARKS: Mapping[str, str] = {
     "video-salmonn-2": "omnidetective.evals.salmonn2:Salmonn2",
     "vdc": "omnidetective.evals.vdc:Vdc",
     "vidcapbench": "omnidetective.evals.vidcapbench:VidCapBench",
+    "daily-omni": "omnidetective.evals.daily_omni:DailyOmni",
+    "worldsense": "omnidetective.evals.worldsense:WorldSense",
+    "dream-1k": "omnidetective.evals.dream_1k:Dream1k",
+    "charades-sta": "omnidetective.evals.charades_sta:CharadesSta",
+    "attributes": "omnidetective.evals.attributes:AttributeFollowing",
+    "mmau": "omnidetective.evals.audio_qa:Mmau",
+    "mmar": "omnidetective.evals.audio_qa:Mmar",
     "ugc-videocap": "omnidetective.evals.ugc_videocap:UgcVideoCap",
 }
 """Name on the command line → the class, imported when it is asked for."""

@@ -16,7 +16,7 @@ async def answer_from(caption: str, question: str, judge: Judge) -> str:
     """
     prompts = judge.prompts
     return await judge.ask(
-        prompts.get("eval/from_caption_task").render(case=as_json({"caption": caption, "question": question})),
+        prompts.get("eval/case_task").render(case=as_json({"caption": caption, "question": question})),
         lambda reply: reply.strip() or None,
         system=prompts.get("eval/from_caption").render(),
         tries=3,

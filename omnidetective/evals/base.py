@@ -78,9 +78,13 @@ class Benchmark(ABC, Generic[Q, V]):
         """What the caption was asked for by, where one clip has several."""
         return None
 
-    def predicted(self, item: Q, prediction: Prediction) -> str:
-        """What is judged of a prediction: its caption."""
-        return prediction.caption
+    def any_prompt(self, item: Q) -> bool:
+        """Whether a caption without a prompt is taken for that of :meth:`prompt`."""
+        return False
+
+    def answered(self, item: Q, prediction: Prediction) -> V | None:
+        """The verdict on a prediction that needs no judge; ``None`` where the judge is asked."""
+        return None
 
     @abstractmethod
     async def judge(self, item: Q, caption: str, judge: Judge) -> V:

@@ -27,6 +27,8 @@ from omnidetective.llm.usage import usage_scope
 from omnidetective.prompts import PromptLibrary, prompts_used
 
 ROLE = "judge"
+NOBODY = "nobody"
+"""The judge of answers that need none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, l
     items = items if limit is None else items[:limit]
     if not items:
         raise ConfigError(f"{data} holds nothing to judge")
-    matched = tuple((item, captions.find(*benchmark.names(item), prompt=benchmark.prompt(item))) for item in items)
+    matched = tuple((item, _caption_of(item, benchmark, captions)) for item in items)
     used = {id(found) for _, found in matched if found is not None}
     if not used:
         theirs, ours = benchmark.names(items[0])[0], next(iter(captions)).names[0]
@@ -67,6 +69,15 @@ def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, l
             hint="the ids or file names of both must agree",
         )
     return Plan(benchmark, matched, unused=sum(id(row) not in used for row in captions))
+
+
+def _caption_of(item: Any, benchmark: Benchmark[Any, Any], captions: Predictions) -> Prediction | None:
+    names, prompt = benchmark.names(item), benchmark.prompt(item)
+    found = captions.find(*names, prompt=prompt)
+    if found is None and prompt is not None and benchmark.any_prompt(item):
+        found = captions.find(*names)
+        return found if found is None or found.prompt is None else None
+    return found
 
 
 async def evaluate(
@@ -104,11 +115,12 @@ async def evaluate(
     )
     used: dict[str, str] = {}
     try:
-        judge = Judge(_judging(cast, config), PromptLibrary(settings.prompts))
+        asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
+        judge = Judge(_judging(cast, config), PromptLibrary(settings.prompts)) if asked else None
         count = benchmark.runs if runs is None else runs
         with usage_scope() as meter, prompts_used(used):
             done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
-            name = judge.name
+            name = judge.name if judge is not None else NOBODY
     finally:
         await cast.aclose()
     chosen = benchmark.one_of(done) if len(done) > 1 else 0
@@ -149,14 +161,16 @@ def _judging(cast: Cast, config: Config) -> Any:
     return cast.chat(ROLE)
 
 
-async def _judged(work: Plan, judge: Judge, *, runs: int, concurrency: int, told: Told) -> list[list[Judged[Any, Any]]]:
+async def _judged(
+    work: Plan, judge: Judge | None, *, runs: int, concurrency: int, told: Told
+) -> list[list[Judged[Any, Any]]]:
     gate = asyncio.Semaphore(concurrency)
     done = 0
 
     async def one(item: Any, prediction: Prediction | None, run: int) -> Judged[Any, Any]:
         nonlocal done
         async with gate:
-            result = await _one(work.benchmark, item, prediction, judge.of_run(run))
+            result = await _one(work.benchmark, item, prediction, judge and judge.of_run(run))
         done += 1
         told(done, runs * len(work.matched))
         return result
@@ -175,13 +189,16 @@ async def _judged(work: Plan, judge: Judge, *, runs: int, concurrency: int, told
 
 
 async def _one(
-    benchmark: Benchmark[Any, Any], item: Any, prediction: Prediction | None, judge: Judge
+    benchmark: Benchmark[Any, Any], item: Any, prediction: Prediction | None, judge: Judge | None
 ) -> Judged[Any, Any]:
     if prediction is None:
         return Judged(item, None, None, "missing_caption")
-    caption = benchmark.predicted(item, prediction)
+    if (answered := benchmark.answered(item, prediction)) is not None:
+        return Judged(item, prediction.caption, answered, inquiries=prediction.inquiries)
+    caption = prediction.caption
     if not caption.strip():
         return Judged(item, caption, None, "empty_caption", inquiries=prediction.inquiries)
+    assert judge is not None, "somebody judges where an answer is missing"
     try:
         verdict = await benchmark.judge(item, caption, judge)
     except UnjudgedError as error:

@@ -140,7 +140,7 @@ def parse(reply: str) -> tuple[bool, int] | None:
 async def _compared(caption: str, question: str, right: str, judge: Judge) -> Compared:
     answer = await answer_from(caption, question, judge)
     yes, points = await judge.ask(
-        judge.prompts.get("eval/compare_task").render(case=comparison(question, right, answer)),
+        judge.prompts.get("eval/case_task").render(case=comparison(question, right, answer)),
         parse,
         system=judge.prompts.get("eval/vdc_compare").render(),
         tries=_TRIES,

@@ -151,7 +151,7 @@ async def _scored(caption: str, question: Question, judge: Judge) -> Scored:
     try:
         answer = await answer_from(caption, question.question, judge)
         strict = await judge.ask(
-            judge.prompts.get("eval/compare_task").render(case=comparison(question.question, question.answer, answer)),
+            judge.prompts.get("eval/case_task").render(case=comparison(question.question, question.answer, answer)),
             read,
             system=judge.prompts.get("eval/vidcapbench_compare").render(),
             tries=_TRIES,

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omnidetective.captions.utterance import Utterance
 from omnidetective.errors import ConfigError
 from omnidetective.evals.names import forms_of
 
 _CAPTIONS = ("caption", "pred", "model_generation", "predicted_caption", "prediction")
 _NAMES = ("video_id", "id", "video", "video_dir", "video_path", "video_rel", "audio_id", "audio_path", "uuid", "path")
 _ANSWERS = ("model_output", "answer_prediction")
-_KNOWN = frozenset({*_CAPTIONS, *_NAMES, *_ANSWERS, "messages"})
+_DIALOGUE = "dialogue"
+_KNOWN = frozenset({*_CAPTIONS, *_NAMES, *_ANSWERS, _DIALOGUE, "messages"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Prediction:
         prompt: what it was asked for by, where the row says so.
         caption: as it stands in the file; may be empty.
         answers: final answers to multiple-choice questions by their key, of rows that hold such.
+        dialogue: who says what in which order, of rows that hold it as a list.
         inquiries: questions that were put to observers for it, where it is a record of ours.
         line_number: where it stands in the file, from 1.
     """
@@ -38,6 +41,7 @@ class Prediction:
     caption: str
     prompt: str | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
+    dialogue: tuple[Utterance, ...] | None = None
     inquiries: int | None = None
     line_number: int = 0
 
@@ -143,7 +147,8 @@ def _prediction(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
         return _tarsier(row, number, path)
     answers = {key: str(row[key]) for key in _ANSWERS if isinstance(row.get(key), str)}
     caption = next((text for key in _CAPTIONS if (text := _text(row.get(key))) is not None), None)
-    if caption is None and not answers:
+    dialogue = _dialogue(row[_DIALOGUE], number, path) if row.get(_DIALOGUE) is not None else None
+    if caption is None and not answers and dialogue is None:
         raise ConfigError(
             f"{path}: row {number} holds no caption", hint=f"it is looked for under {', '.join(_CAPTIONS)}"
         )
@@ -162,6 +167,7 @@ def _prediction(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
         caption=caption or "",
         prompt=prompt,
         answers=answers,
+        dialogue=dialogue,
         inquiries=_inquiries(row),
         line_number=number,
     )
@@ -184,6 +190,20 @@ def _tarsier(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
     if isinstance(row.get("dataset"), str):
         names += [f"{row['dataset']}_{name}" for name in names[-1:]]
     return Prediction(names=tuple(names), caption=texts[-1], line_number=number)
+
+
+def _dialogue(value: Any, number: int, path: Path) -> tuple[Utterance, ...]:
+    said = [
+        Utterance(one["speaker"], one["content"])
+        for one in (value if isinstance(value, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("speaker"), str) and isinstance(one.get("content"), str)
+    ]
+    if not isinstance(value, list) or len(said) != len(value):
+        raise ConfigError(
+            f"{path}: row {number} has a dialogue of another form",
+            hint='it is a list of {"speaker": "…", "content": "…"}',
+        )
+    return tuple(said)
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:

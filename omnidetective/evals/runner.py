@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import omnidetective
 from omnidetective.config import Config
 from omnidetective.errors import ConfigError
+from omnidetective.evals.at_once import Told, at_once
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.judging import judging
 from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
 from omnidetective.evals.result import Evaluation, ItemLine, Unjudged
-from omnidetective.llm.cache import ResponseCache
-from omnidetective.llm.cast import Cast
-from omnidetective.llm.limits.bookkeeper import Bookkeeper
-from omnidetective.llm.prices import prices_with
 from omnidetective.llm.usage import usage_scope
-from omnidetective.prompts import PromptLibrary, prompts_used
+from omnidetective.prompts import prompts_used
 
-ROLE = "judge"
 NOBODY = "nobody"
 """The judge of answers that need none."""
 
@@ -43,10 +41,6 @@ class Plan:
     benchmark: Benchmark[Any, Any]
     matched: tuple[tuple[Any, Prediction | None], ...]
     unused: int
-
-
-Told = Callable[[int, int], None]
-"""Told how many items are done, and of how many, after each."""
 
 
 def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, limit: int | None = None) -> Plan:
@@ -103,26 +97,14 @@ async def evaluate(
     started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     work = plan(benchmark, data, read_predictions(captions), limit=limit)
     config = config.with_cache_beside(output)
-    settings = config.settings
-    cache = settings.cache
-    cast = Cast(
-        config.model_set,
-        settings.retry,
-        cache=ResponseCache(cache.path) if cache.enabled and cache.path is not None else None,
-        permits=Bookkeeper.of(settings),
-        limits=settings.limits,
-        prices=prices_with(settings.prices),
-    )
     used: dict[str, str] = {}
-    try:
+    async with AsyncExitStack() as stack:
         asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
-        judge = Judge(_judging(cast, config), PromptLibrary(settings.prompts)) if asked else None
+        judge = await stack.enter_async_context(judging(config)) if asked else None
         count = benchmark.runs if runs is None else runs
         with usage_scope() as meter, prompts_used(used):
             done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
             name = judge.name if judge is not None else NOBODY
-    finally:
-        await cast.aclose()
     chosen = benchmark.one_of(done) if len(done) > 1 else 0
     tables = tuple(benchmark.tables(run) for run in done)
     result = Evaluation(
@@ -131,9 +113,9 @@ async def evaluate(
         judge=name,
         tokens=benchmark.tokens.name,
         captions=captions.name,
-        captions_sha256=_sha256(captions),
+        captions_sha256=sha256_of(captions),
         data=data.name,
-        data_sha256=_sha256(data),
+        data_sha256=sha256_of(data),
         items=len(work.matched),
         judged=sum(one.verdict is not None for one in done[chosen]),
         unjudged=tuple(_unjudged(benchmark, one) for one in done[chosen] if one.reason is not None),
@@ -151,41 +133,17 @@ async def evaluate(
     return result
 
 
-def _judging(cast: Cast, config: Config) -> Any:
-    if cast.is_embedded(ROLE):
-        raise ConfigError(
-            f"the model set {config.model_set.name!r} has no model that can judge",
-            hint="name one with --models openai, dashscope, vllm, or a file that gives the role judge to a model",
-        )
-    cast.require(ROLE)
-    return cast.chat(ROLE)
-
-
 async def _judged(
     work: Plan, judge: Judge | None, *, runs: int, concurrency: int, told: Told
 ) -> list[list[Judged[Any, Any]]]:
-    gate = asyncio.Semaphore(concurrency)
-    done = 0
-
-    async def one(item: Any, prediction: Prediction | None, run: int) -> Judged[Any, Any]:
-        nonlocal done
-        async with gate:
-            result = await _one(work.benchmark, item, prediction, judge and judge.of_run(run))
-        done += 1
-        told(done, runs * len(work.matched))
-        return result
-
-    tasks = [
-        [asyncio.ensure_future(one(item, prediction, run)) for item, prediction in work.matched] for run in range(runs)
+    pieces = [
+        partial(_one, work.benchmark, item, prediction, judge and judge.of_run(run))
+        for run in range(runs)
+        for item, prediction in work.matched
     ]
-    every = [task for run in tasks for task in run]
-    try:
-        await asyncio.gather(*every)
-    finally:
-        for task in every:
-            task.cancel()
-        await asyncio.gather(*every, return_exceptions=True)
-    return [[task.result() for task in run] for run in tasks]
+    done = await at_once(pieces, most=concurrency, told=told)
+    size = len(work.matched)
+    return [done[run * size : (run + 1) * size] for run in range(runs)]
 
 
 async def _one(
@@ -226,7 +184,7 @@ def _write(output: Path, result: Evaluation, lines: Sequence[ItemLine]) -> None:
         new.replace(path)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Of a file; of a folder, of the annotation files in it, with their names: media are not annotations."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*.json*")) if path.is_dir() else [path]:

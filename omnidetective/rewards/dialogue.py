@@ -7,17 +7,10 @@ for nothing was to be told and nothing was; one of them empty is 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from omnidetective.captions.alignment import THRESHOLD, Match, align, plain
+from omnidetective.captions.utterance import Utterance
 from omnidetective.frozen import Frozen
-
-
-class Utterance(NamedTuple):
-    """What somebody says; ``speaker`` is whatever the caption calls them."""
-
-    speaker: str
-    content: str
 
 
 class DialogueScore(Frozen):
@@ -68,16 +61,34 @@ def dialogue_score(
         similarity of all pairs together and the number of pairs with the same speaker.
     """
     same = same_speaker or _called_the_same
-    if not generated or not reference:
-        both = 1.0 if not generated and not reference else 0.0
-        return DialogueScore(f1=both, precision=both, recall=both, content=0.0, speaker=0, pairs=0)
     pairs = aligned(generated, reference, gamma=gamma)
+    speakers = sum(same(generated[pair.left].speaker, reference[pair.right].speaker) for pair in pairs)
+    return score_of(pairs, same_speakers=speakers, generated=len(generated), reference=len(reference))
+
+
+def score_of(pairs: Sequence[Match], *, same_speakers: int, generated: int, reference: int) -> DialogueScore:
+    """The score of an alignment.
+
+    Args:
+        same_speakers: in how many of the pairs the speakers are the same.
+        generated: N, how many utterances the caption has.
+        reference: M, how many the reference has.
+
+    Raises:
+        ValueError: more speakers agree than there are pairs, or there are more pairs than utterances.
+    """
+    if not 0 <= same_speakers <= len(pairs) <= min(generated, reference):
+        raise ValueError(f"{same_speakers} of {len(pairs)} pairs of {generated} and {reference} utterances cannot be")
+    if not generated or not reference:
+        both = 1.0 if generated == reference else 0.0
+        return DialogueScore(f1=both, precision=both, recall=both, content=0.0, speaker=0, pairs=0)
     content = sum(pair.similarity for pair in pairs)
-    speaker = sum(same(generated[pair.left].speaker, reference[pair.right].speaker) for pair in pairs)
-    agreed = (content + speaker) / 2
-    precision, recall = agreed / len(generated), agreed / len(reference)
+    agreed = (content + same_speakers) / 2
+    precision, recall = agreed / generated, agreed / reference
     f1 = 2 * precision * recall / (precision + recall) if agreed else 0.0
-    return DialogueScore(f1=f1, precision=precision, recall=recall, content=content, speaker=speaker, pairs=len(pairs))
+    return DialogueScore(
+        f1=f1, precision=precision, recall=recall, content=content, speaker=same_speakers, pairs=len(pairs)
+    )
 
 
 def aligned(

@@ -70,16 +70,20 @@ class Bench:
                 process.send_signal(signal.SIGKILL)
             out, err = await asyncio.wait_for(process.communicate(), seconds)
             calls = server.calls
-        done = kill_after is None and self.output.exists()
-        lines = (self.folder / "result.items.jsonl").read_text().splitlines() if done else []
+        result, items = self._written() if kill_after is None and self.output.exists() else ({}, [])
         return Ran(
             status=process.returncode or 0,
             stdout=out.decode(),
             stderr=err.decode(),
             calls=calls,
-            result=json.loads(self.output.read_text()) if done else {},
-            items=[json.loads(line) for line in lines],
+            result=result,
+            items=items,
         )
+
+    def _written(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The result, and the line of each item."""
+        items = self.folder / "result.items.jsonl"
+        return json.loads(self.output.read_text()), read_lines(items)
 
     def _models(self, base_url: str) -> Path:
         path = self.folder / "judge.yaml"
@@ -95,6 +99,11 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """A JSON Lines file."""
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """What a JSON Lines file holds."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def scores(ran: Ran, row: str = "", *, table: int = 0) -> dict[str, float | None]:

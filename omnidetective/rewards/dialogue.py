@@ -58,7 +58,8 @@ def dialogue_score(
 
     Returns:
         Precision ``S / N`` and recall ``S / M`` of N generated and M reference utterances, where S is the mean of the
-        similarity of all pairs together and the number of pairs with the same speaker.
+        similarity of all pairs together and the number of pairs with the same speaker. Of alignments that are equally
+        similar, the speakers of the one count that keeps to the earliest utterances, whatever the speakers are.
     """
     same = same_speaker or _called_the_same
     pairs = aligned(generated, reference, gamma=gamma)

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CAST   := whisper-base yamnet centerface
 # WhisperX needs versions of its own, and 8 GB: it never shares an environment with the rest.
 WHISPERX := .venv-whisperx
-# Neither does TRL, which brings torch; without a GPU 1.5 GB are enough.
+# Neither does TRL, which brings torch; without a GPU 1.8 GB are enough.
 TRL    := .venv-trl
 TORCH  ?= torch --extra-index-url https://download.pytorch.org/whl/cpu
 
@@ -51,7 +51,7 @@ $(WHISPERX)/.ready: pyproject.toml tools/whisperx/pyproject.toml
 	@touch $@
 
 $(TRL)/.ready: pyproject.toml
-	@echo "installing TRL (1.5 GB) …"
+	@echo "installing TRL (1.8 GB) …"
 	@$(PYTHON) -m venv $(TRL)
 	@$(TRL)/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
 	@$(TRL)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)

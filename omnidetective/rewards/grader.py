@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,6 @@ from omnidetective.records import Usage
 from omnidetective.rewards.graded import Grading, KnownReferences, References, Sample, Seat, graded, needs_judge
 from omnidetective.rewards.parts import CaptionReward, Kind, Weights
 from omnidetective.token_counts import WORDS, TokenCounter
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -91,11 +88,7 @@ class Grader:
             finally:
                 self.usage = meter.usage()
                 self._spent_usd += self.usage.cost_usd or Decimal(0)
-        reasons = Counter(one.reason for reward in rewards for one in reward.not_judged)
-        self.not_judged.update(reasons)
-        if reasons:
-            counts = ", ".join(f"{reason.replace('_', ' ')}: {count}" for reason, count in reasons.most_common())
-            log.warning("%s reward: without a number, of %d captions: %s", kind, len(samples), counts)
+        self.not_judged.update(one.reason for reward in rewards for one in reward.not_judged)
         return rewards
 
     def grade_now(self, kind: Kind, samples: Sequence[Sample]) -> list[CaptionReward]:

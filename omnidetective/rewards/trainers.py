@@ -7,7 +7,9 @@ would be none.
 
 from __future__ import annotations
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +17,8 @@ from omnidetective.errors import ConfigError
 from omnidetective.rewards.graded import Sample
 from omnidetective.rewards.grader import Grader
 from omnidetective.rewards.parts import CaptionReward, Kind, parts_of
+
+log = logging.getLogger(__name__)
 
 REFERENCE = "reference"
 """The column of the dataset that holds the reference caption, by default."""
@@ -75,7 +79,7 @@ def swift_reward(kind: Kind, grader: Grader | None = None, *, reference: str = R
 
         def __call__(self, completions: Sequence[Any], **kwargs: Any) -> list[float]:
             rewards = shared.grade_now(kind, _samples(kind, completions, kwargs, reference))
-            return [math.nan if one.reward is None else one.reward for one in rewards]
+            return [math.nan if one is None else one for one in _told(rewards, kind, kwargs)]
 
     Reward.__name__ = Reward.__qualname__ = f"{kind.title()}Reward"  # what ms-swift calls it in its logs
     return Reward
@@ -127,7 +131,11 @@ def _count(ids: Sequence[Any]) -> int:
 
 
 def _told(rewards: Sequence[CaptionReward], kind: Kind, columns: Mapping[str, Any]) -> list[float | None]:
-    """Also tells the trainer's log, where it takes such, which share of each part has no number."""
+    """The numbers. What has none is told in the log, and its share to the trainer's own, where it takes such."""
+    reasons = Counter(f"{one.part}: {one.reason.replace('_', ' ')}" for reward in rewards for one in reward.not_judged)
+    if reasons:
+        counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+        log.warning("without a reward, of %d captions: %s", len(rewards), counts)
     log_metric = columns.get("log_metric")
     if callable(log_metric) and rewards:
         for part in parts_of(kind):

@@ -61,7 +61,7 @@ def _called(**more: Any) -> dict[str, Any]:
     }
 
 
-def test_each_kind_for_trl(grader: Grader, judge: ScriptedJudge) -> None:
+def test_each_kind_for_trl(grader: Grader, judge: ScriptedJudge, caplog: pytest.LogCaptureFixture) -> None:
     metrics: dict[str, float] = {}
     called = _called(log_metric=metrics.__setitem__)
     assert trl_reward("checklist", grader)(**called) == [0.75, 0.25, None]
@@ -74,6 +74,7 @@ def test_each_kind_for_trl(grader: Grader, judge: ScriptedJudge) -> None:
     assert judge.asked.count("keypoints") == 1  # for three captions, in two functions
     assert grader.not_judged == {"unparsable": 4}
     assert grader.usage.calls > 0
+    assert "without a reward, of 3 captions: dialogue: unparsable 1" in caplog.text
 
 
 def test_messages_and_a_column_of_another_name(grader: Grader) -> None:

@@ -7,7 +7,7 @@ CAST   := whisper-base yamnet centerface
 WHISPERX := .venv-whisperx
 # Neither does TRL, which brings torch; without a GPU 1.8 GB are enough.
 TRL    := .venv-trl
-TORCH  ?= torch --extra-index-url https://download.pytorch.org/whl/cpu
+TORCH  ?= torch
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-integration test-whisperx test-trl check format reference bench wheel-demo constraints clean

@@ -13,6 +13,7 @@ from omnidetective.nearest import nearest
 
 if TYPE_CHECKING:
     from omnidetective.evals.base import Benchmark
+    from omnidetective.evals.growth import By
 
 _FILE = click.Path(path_type=Path, exists=True)
 
@@ -77,6 +78,8 @@ def _kind(name: str) -> type[Benchmark[Any, Any]]:
 
 
 def _command(name: str) -> click.Command:
+    from omnidetective.evals.base import Rated
+
     kind = _kind(name)
     variants = list(kind.variants)
 
@@ -121,6 +124,7 @@ def _command(name: str) -> click.Command:
         metavar="FILE",
         help="tokenizer.json whose tokens are counted, where lengths matter.  [default: words and marks]",
     )
+    @(_curve_options if issubclass(kind, Rated) else _nothing)
     @config_options
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     def command(
@@ -134,16 +138,20 @@ def _command(name: str) -> click.Command:
         tokenizer: Path | None,
         as_json: bool,
         variant: str | None = None,
+        by: By | None = None,
+        plot: Path | None = None,
         **options: Any,
     ) -> None:
         import asyncio
 
-        from omnidetective.evals.runner import evaluate
+        from omnidetective.evals.runner import Curve, evaluate
         from omnidetective.evals.tables import tables
         from omnidetective.token_counts import token_counter
 
+        if plot is not None and by is None:
+            raise click.UsageError("--plot draws the curve that --by asks for: give both")
         config = read_config(**options)
-        with click.progressbar(length=1, file=sys.stderr, label=kind.title) as bar:
+        with click.progressbar(length=1, file=sys.stderr, label=kind.title, hidden=not sys.stderr.isatty()) as bar:
 
             def told(done: int, of: int) -> None:
                 bar.length = of
@@ -159,6 +167,7 @@ def _command(name: str) -> click.Command:
                     runs=runs,
                     concurrency=concurrency,
                     limit=limit,
+                    curve=None if by is None else Curve(by, plot),
                     told=told,
                 )
             )
@@ -168,10 +177,27 @@ def _command(name: str) -> click.Command:
     command.__doc__ = (
         f"Score captions by {kind.title}.\n\n{kind.judging}. Protocol: {kind.source}\n\n"
         "\b\nExit status: 0 done · 1 some items were not judged for the provider's sake: the same command goes on\n"
-        "             2 bad usage or configuration, or files of another form"
+        "             2 bad usage or configuration, or files of another form · 3 stopped by limits.max_cost_usd\n"
+        "             130 interrupted; in each case the judge's answers are kept"
     )
     return click.command(name, short_help=kind.title)(command)
 
 
 def _nothing(function: F) -> F:
     return function
+
+
+def _curve_options(function: F) -> F:
+    """``--by`` and ``--plot``."""
+    by = click.option(
+        "--by",
+        type=click.Choice(["length", "inquiries"]),
+        help="Show how detail and hallucination grow: with the length of captions, or with the detective's inquiries.",
+    )
+    plot = click.option(
+        "--plot",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Draw that curve, as .png or .svg. Needs the extra `plots`.",
+    )
+    return by(plot(function))

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from omnidetective.evals.judge import Judge, WhyNot
 from omnidetective.evals.predictions import Prediction
@@ -101,3 +101,34 @@ class Benchmark(ABC, Generic[Q, V]):
     def one_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
         """Which of several runs is told as the result; by default there is one."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What one caption adds to both rates; each is the sum of the first over the sum of the second.
+
+    Attributes:
+        detail, detail_of: how much of what there is to tell is told (blanks, events), and of how much.
+        invention, invention_of: how much is told wrongly, and of how much.
+    """
+
+    detail: float
+    detail_of: float
+    invention: float
+    invention_of: float
+
+
+class Rated(ABC):
+    """A benchmark that tells detail from invention, clip by clip: its co-growth can be shown (``--by``).
+
+    Attributes:
+        detail: what the rate of detail is, in words.
+        invention: what the rate of hallucination is, in words.
+    """
+
+    detail: ClassVar[str]
+    invention: ClassVar[str]
+
+    @abstractmethod
+    def rates(self, one: Judged[Any, Any]) -> Rates:
+        """The rates of one caption that has a verdict."""

@@ -30,7 +30,8 @@ class Prediction:
         prompt: what it was asked for by, where the row says so.
         caption: as it stands in the file; may be empty.
         answers: final answers to multiple-choice questions by their key, of rows that hold such.
-        inquiries: questions that were put to observers for it, where it is a record of ours.
+        inquiries: questions that the detective put to observers for it; ``None`` where nobody knows, as in rows that
+            are no records of ours, and in records without the detective's conversation.
         line_number: where it stands in the file, from 1.
     """
 
@@ -202,8 +203,33 @@ def _text(value: Any) -> str | None:
 
 
 def _inquiries(row: Mapping[str, Any]) -> int | None:
-    observations = row.get("observations")
-    return len(observations) if isinstance(observations, list) and "schema_version" in row else None
+    """How many questions the detective put: those that its conversation has an observation for.
+
+    Other stages put questions too (``annotate``, the audit): the observations of a record are more.
+    """
+    if "schema_version" not in row:
+        return None
+    messages = row.get("trajectory")
+    if not isinstance(messages, list):
+        provenance = row.get("provenance")
+        stages = provenance.get("stages") if isinstance(provenance, dict) else None
+        return 0 if isinstance(stages, dict) and "investigate" not in stages else None
+    told = [result for message in messages if isinstance(message, dict) for result in _results(message)]
+    return len({result["observation"] for result in told if isinstance(result.get("observation"), str)})
+
+
+def _results(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the detective was told in one message: an answer each, or those of a whole turn as a list."""
+    if message.get("role") not in ("tool", "user") or not isinstance(message.get("content"), str):
+        return
+    try:
+        content = json.loads(message["content"])
+    except ValueError:
+        return
+    if not isinstance(content, dict):
+        return
+    results = content.get("results") if message["role"] == "user" else [content]
+    yield from (result for result in (results if isinstance(results, list) else ()) if isinstance(result, dict))
 
 
 def _identity(row: Prediction) -> str:

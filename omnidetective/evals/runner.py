@@ -14,11 +14,14 @@ from typing import Any
 
 import omnidetective
 from omnidetective.config import Config
-from omnidetective.errors import ConfigError
-from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.errors import BudgetReachedError, ConfigError
+from omnidetective.evals import growth_plot
+from omnidetective.evals.base import Benchmark, Judged, Rated
+from omnidetective.evals.growth import By, growth
+from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
-from omnidetective.evals.result import Evaluation, ItemLine, Unjudged
+from omnidetective.evals.result import Evaluation, ItemLine, Table, Unjudged
 from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
@@ -43,6 +46,14 @@ class Plan:
     benchmark: Benchmark[Any, Any]
     matched: tuple[tuple[Any, Prediction | None], ...]
     unused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The co-growth curve that is wanted (:mod:`omnidetective.evals.growth`): by what, and where its picture goes."""
+
+    by: By
+    plot: Path | None = None
 
 
 Told = Callable[[int, int], None]
@@ -90,6 +101,7 @@ async def evaluate(
     runs: int | None = None,
     concurrency: int = 16,
     limit: int | None = None,
+    curve: Curve | None = None,
     told: Told = lambda done, of: None,
 ) -> Evaluation:
     """Score captions, and write the result and a line for each item beside it.
@@ -97,11 +109,14 @@ async def evaluate(
     Answers of the judge are kept in ``<output stem>.cache.sqlite``: the same command again asks for nothing twice.
 
     Raises:
-        ConfigError: the files have a wrong form, or nobody can play the judge.
+        ConfigError: the files have a wrong form, nobody can play the judge, or the curve cannot be had.
         ProviderError: no further call would succeed. What was answered is kept.
+        BudgetReachedError: ``limits.max_cost_usd`` does not allow the next call. What was answered is kept.
     """
     started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     work = plan(benchmark, data, read_predictions(captions), limit=limit)
+    if curve is not None:
+        _require(curve, work)
     config = config.with_cache_beside(output)
     settings = config.settings
     cache = settings.cache
@@ -124,7 +139,7 @@ async def evaluate(
     finally:
         await cast.aclose()
     chosen = benchmark.one_of(done) if len(done) > 1 else 0
-    tables = tuple(benchmark.tables(run) for run in done)
+    tables = tuple((*benchmark.tables(run), *_curve_tables(curve, benchmark, run)) for run in done)
     result = Evaluation(
         benchmark=benchmark.name,
         variant=benchmark.variant,
@@ -148,7 +163,37 @@ async def evaluate(
         seconds=round(time.monotonic() - since, 3),
     )
     _write(output, result, [_line(benchmark, one, n) for n, run in enumerate(done) for one in run])
+    if curve is not None and curve.plot is not None:
+        assert isinstance(benchmark, Rated)
+        found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
+        growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
     return result
+
+
+def _require(curve: Curve, work: Plan) -> None:
+    """Whether the curve can be had, before anything is paid for.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not isinstance(work.benchmark, Rated):
+        raise ConfigError(f"{work.benchmark.title} does not tell detail from hallucination, clip by clip")
+    if curve.plot is not None:
+        growth_plot.require_plots(curve.plot)
+    if curve.by == "inquiries" and all(one is None or one.inquiries is None for _, one in work.matched):
+        raise ConfigError(
+            "no caption tells how many questions the detective put for it",
+            hint="records of `omnidetective run` do, unless they were made with --no-trajectory",
+        )
+
+
+def _curve_tables(
+    curve: Curve | None, benchmark: Benchmark[Any, Any], run: Sequence[Judged[Any, Any]]
+) -> tuple[Table, ...]:
+    if curve is None:
+        return ()
+    assert isinstance(benchmark, Rated)
+    return growth_tables(growth(benchmark, run, curve.by, tokens=benchmark.tokens), benchmark)
 
 
 def _judging(cast: Cast, config: Config) -> Any:
@@ -166,11 +211,18 @@ async def _judged(
 ) -> list[list[Judged[Any, Any]]]:
     gate = asyncio.Semaphore(concurrency)
     done = 0
+    reached: BudgetReachedError | None = None
 
     async def one(item: Any, prediction: Prediction | None, run: int) -> Judged[Any, Any]:
-        nonlocal done
+        nonlocal done, reached
         async with gate:
-            result = await _one(work.benchmark, item, prediction, judge and judge.of_run(run))
+            if reached is not None:
+                raise reached
+            try:
+                result = await _one(work.benchmark, item, prediction, judge and judge.of_run(run))
+            except BudgetReachedError as error:
+                reached = error
+                raise
         done += 1
         told(done, runs * len(work.matched))
         return result
@@ -181,6 +233,9 @@ async def _judged(
     every = [task for run in tasks for task in run]
     try:
         await asyncio.gather(*every)
+    except BudgetReachedError:
+        await asyncio.gather(*every, return_exceptions=True)  # what was paid for already is waited for, and kept
+        raise
     finally:
         for task in every:
             task.cancel()

@@ -48,6 +48,9 @@ class Benchmark(ABC, Generic[Q, V]):
         source: where the protocol is published.
         runs: how often the judge goes over everything by default.
         variants: name → what it means, of ways to count that give different numbers; the first is the default.
+        judged: whether anybody is asked; where not, every verdict comes from :meth:`answered`.
+        default_data: what is taken for ``--data`` where it is there and nothing is named; empty: it has to be named.
+        reads_records: whether it looks at whole records of ours, not only at their captions.
     """
 
     name: ClassVar[str]
@@ -57,6 +60,9 @@ class Benchmark(ABC, Generic[Q, V]):
     source: ClassVar[str]
     runs: ClassVar[int] = 1
     variants: ClassVar[dict[str, str]] = {}
+    judged: ClassVar[bool] = True
+    default_data: ClassVar[str] = ""
+    reads_records: ClassVar[bool] = False
 
     def __init__(self, variant: str = "", *, tokens: TokenCounter = WORDS) -> None:
         self.variant = variant or next(iter(self.variants), "")

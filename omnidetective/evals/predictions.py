@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Prediction:
         inquiries: questions that the detective put to observers for it; ``None`` where nobody knows, as in rows that
             are no records of ours, and in records without the detective's conversation.
         line_number: where it stands in the file, from 1.
+        record: the whole row, of a record of ours, where whole records were asked for.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Prediction:
     answers: Mapping[str, str] = field(default_factory=dict)
     inquiries: int | None = None
     line_number: int = 0
+    record: Mapping[str, Any] | None = None
 
 
 class Predictions:
@@ -87,8 +89,11 @@ class Predictions:
         return None
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: Path, *, records: bool = False) -> Predictions:
     """Read a file of captions.
+
+    Args:
+        records: keep whole records of ours too; they are many times as large as their captions.
 
     Raises:
         ConfigError: it cannot be read, is no JSON, or holds rows without a caption or a name; the first is told.
@@ -97,7 +102,10 @@ def read_predictions(path: Path) -> Predictions:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the captions in {path}: {error}") from error
-    found = [_prediction(row, number, path) for number, row in _rows(text, path)]
+    found = []
+    for number, row in _rows(text, path):
+        one = _prediction(row, number, path)
+        found.append(replace(one, record=row) if records and "schema_version" in row else one)
     if not found:
         raise ConfigError(f"{path} holds no caption")
     return Predictions(found)

@@ -21,7 +21,7 @@ from omnidetective.evals.growth import By, growth
 from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
-from omnidetective.evals.result import Evaluation, ItemLine, Table, Unjudged
+from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Table, Unjudged
 from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.limits.bookkeeper import Bookkeeper
@@ -30,8 +30,6 @@ from omnidetective.llm.usage import usage_scope
 from omnidetective.prompts import PromptLibrary, prompts_used
 
 ROLE = "judge"
-NOBODY = "nobody"
-"""The judge of answers that need none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +112,23 @@ async def evaluate(
         BudgetReachedError: ``limits.max_cost_usd`` does not allow the next call. What was answered is kept.
     """
     started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
-    work = plan(benchmark, data, read_predictions(captions), limit=limit)
+    work = plan(benchmark, data, read_predictions(captions, records=benchmark.reads_records), limit=limit)
     if curve is not None:
         _require(curve, work)
     config = config.with_cache_beside(output)
     settings = config.settings
+    asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
     cache = settings.cache
     cast = Cast(
         config.model_set,
         settings.retry,
-        cache=ResponseCache(cache.path) if cache.enabled and cache.path is not None else None,
+        cache=ResponseCache(cache.path) if asked and cache.enabled and cache.path is not None else None,
         permits=Bookkeeper.of(settings),
         limits=settings.limits,
         prices=prices_with(settings.prices),
     )
     used: dict[str, str] = {}
     try:
-        asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
         judge = Judge(_judging(cast, config), PromptLibrary(settings.prompts)) if asked else None
         count = benchmark.runs if runs is None else runs
         with usage_scope() as meter, prompts_used(used):

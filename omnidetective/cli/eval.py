@@ -166,7 +166,7 @@ def _command(name: str) -> click.Command:
         click.echo(result.model_dump_json() if as_json else tables(result), nl=as_json)
         sys.exit(1 if any(one.reason == "unfinished" for one in result.unjudged) else 0)
 
-    command.__doc__ = f"Score captions by {kind.title}.\n\n\b\nJudge: {kind.judging}\nProtocol: {kind.source}\n\n" + (
+    command.__doc__ = f"Score captions by {kind.title}.\n\nJudge: {kind.judging}.\n\nProtocol: {kind.source}\n\n" + (
         _EXIT_JUDGED if kind.judged else "Exit status: 0 done · 2 bad usage, or files of another form"
     )
     return click.command(name, short_help=kind.title)(command)

@@ -50,10 +50,13 @@ class Predictions:
 
     def __init__(self, rows: Iterable[Prediction]) -> None:
         self._rows = tuple(rows)
-        self._by_form: dict[str, list[int]] = {}
+        self._by_form: dict[tuple[str, str | None], list[int]] = {}
+        """The rows of a form of a name: all of them, and those that were asked for by some words."""
         for number, row in enumerate(self._rows):
+            asked = {None} if row.prompt is None else {None, _one_spaced(row.prompt)}
             for form in dict.fromkeys(form for name in row.names for form in forms_of(name)):
-                self._by_form.setdefault(form, []).append(number)
+                for words in asked:
+                    self._by_form.setdefault((form, words), []).append(number)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -73,10 +76,9 @@ class Predictions:
         Raises:
             ConfigError: captions of different clips fit equally well.
         """
+        words = None if prompt is None else _one_spaced(prompt)
         for form in dict.fromkeys(form for name in names for form in forms_of(name)):
-            rows = [self._rows[n] for n in self._by_form.get(form, ())]
-            if prompt is not None:
-                rows = [row for row in rows if row.prompt is not None and _same(row.prompt, prompt)]
+            rows = [self._rows[n] for n in self._by_form.get((form, words), ())]
             if not rows:
                 continue
             if len({_identity(row) for row in rows}) > 1:
@@ -244,5 +246,5 @@ def _identity(row: Prediction) -> str:
     return row.names[0]
 
 
-def _same(a: str, b: str) -> bool:
-    return " ".join(a.split()) == " ".join(b.split())
+def _one_spaced(text: str) -> str:
+    return " ".join(text.split())

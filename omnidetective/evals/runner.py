@@ -231,9 +231,12 @@ async def _judged(
     every = [task for run in tasks for task in run]
     try:
         await asyncio.gather(*every)
-    except BudgetReachedError:
+    except BudgetReachedError as error:
         await asyncio.gather(*every, return_exceptions=True)  # what was paid for already is waited for, and kept
-        raise
+        if error.reason != BudgetReachedError.default_reason:
+            raise
+        hint = "what was answered is kept: the same command with a higher limits.max_cost_usd goes on"
+        raise BudgetReachedError(error.message, hint=hint) from error
     finally:
         for task in every:
             task.cancel()

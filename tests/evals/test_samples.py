@@ -21,8 +21,8 @@ DATA = Path(__file__).parents[2] / "data"
 CLIPS = {clip.id: clip for clip in Truth.load(DATA / "truth.json").clips}
 
 RIGHT = {
-    "reading": "At 0s, the title “Sense and Sensibility” is shown. At 4s, the scene cuts to a forest. A man's voice says "
-    "in English: “And Mr. John Dashwood had then leisure to consider.”",
+    "reading": "At 0s, the title “Sense and Sensibility” is shown. At 4s, the scene cuts to a forest. A man's voice "
+    "says in English: “And Mr. John Dashwood had then leisure to consider.”",
     "on-hold": "A woman says: “Thank you for your patience.” Then there is silence, and music plays.",
     "studio": "This 12-second video has no sound. The video consists of four shots.",
     "messagerie": "Two dogs. In French, a voice says: « Tous nos préposés sont présentement occupés ».",

@@ -71,12 +71,15 @@ def eval() -> None:
 def list_() -> None:
     """List the benchmarks: the data that each needs, and how it is judged."""
     from omnidetective.evals import BENCHMARKS
+    from omnidetective.evals.base import Rated
 
     for name in BENCHMARKS:
         kind = _kind(name)
         click.echo(f"{name}: {kind.title}\n  data: {kind.data}\n  judge: {kind.judging}\n  source: {kind.source}")
         for variant, meaning in kind.variants.items():
             click.echo(f"  --variant {variant}: {meaning}")
+        if issubclass(kind, Rated):
+            click.echo(f"  --by length|inquiries: detail ({kind.detail}), hallucination ({kind.invention})")
 
 
 def _kind(name: str) -> type[Benchmark[Any, Any]]:

@@ -61,11 +61,13 @@ Told = Callable[[int, int], None]
 def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, limit: int | None = None) -> Plan:
     """Find the caption of every item.
 
+    Args:
+        limit: only so many of the first items are judged; a caption of the others is not unused.
+
     Raises:
         ConfigError: the data or the captions have a wrong form, or no caption fits any item.
     """
     items = benchmark.read(data)
-    items = items if limit is None else items[:limit]
     if not items:
         raise ConfigError(f"{data} holds nothing to judge")
     matched = tuple((item, _caption_of(item, benchmark, captions)) for item in items)
@@ -77,7 +79,7 @@ def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, l
             f"the first caption is of {ours!r}",
             hint="the ids or file names of both must agree",
         )
-    return Plan(benchmark, matched, unused=sum(id(row) not in used for row in captions))
+    return Plan(benchmark, matched[:limit], unused=sum(id(row) not in used for row in captions))
 
 
 def _caption_of(item: Any, benchmark: Benchmark[Any, Any], captions: Predictions) -> Prediction | None:

@@ -58,7 +58,7 @@ class Samples(Benchmark[ClipTruth, Held]):
     name: ClassVar[str] = "samples"
     title: ClassVar[str] = "clips of known content"
     data: ClassVar[str] = f"{FILE} with what is in the clips, or its folder"
-    judging: ClassVar[str] = "nobody judges: known facts are looked for in the text, and in records of ours"
+    judging: ClassVar[str] = "none; known facts are looked for in the text, and in records of ours"
     source: ClassVar[str] = "data/README.md"
     judged: ClassVar[bool] = False
     default_data: ClassVar[str] = "data"

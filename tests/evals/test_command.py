@@ -62,6 +62,11 @@ async def test_other_captions_into_the_same_output_never_mix(tmp_path: Path) -> 
     assert first.result["captions_sha256"] == third.result["captions_sha256"] != second.result["captions_sha256"]
 
 
+async def test_a_limit_judges_the_first_items_and_calls_no_caption_unused(tmp_path: Path) -> None:
+    ran = await _bench(tmp_path, "--limit", "3").run(_reply)
+    assert (ran.calls, ran.result["items"], ran.result["unused_captions"]) == (3, 3, 0)
+
+
 async def test_captions_that_changed_between_a_killed_and_a_resumed_run_are_judged_anew(tmp_path: Path) -> None:
     killed = await _bench(tmp_path).run(_slow, kill_after=10)
     assert killed.status == -signal.SIGKILL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,13 +13,15 @@ from typing import Any
 
 import omnidetective
 from omnidetective.config import Config
+from omnidetective.engine.lock import OutputLock
 from omnidetective.errors import BudgetReachedError, ConfigError
 from omnidetective.evals import growth_plot
 from omnidetective.evals.base import Benchmark, Judged, Rated
 from omnidetective.evals.growth import By, growth
 from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
-from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
+from omnidetective.evals.matching import Plan, plan
+from omnidetective.evals.predictions import Prediction, read_predictions
 from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Table, Unjudged
 from omnidetective.llm.cache import ResponseCache
 from omnidetective.llm.cast import Cast
@@ -33,20 +34,6 @@ ROLE = "judge"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be judged.
-
-    Attributes:
-        matched: the items of the benchmark, each with its caption, or with none.
-        unused: captions that belong to no item.
-    """
-
-    benchmark: Benchmark[Any, Any]
-    matched: tuple[tuple[Any, Prediction | None], ...]
-    unused: int
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
     """The co-growth curve that is wanted (:mod:`omnidetective.evals.growth`): by what, and where its picture goes."""
 
@@ -56,39 +43,6 @@ class Curve:
 
 Told = Callable[[int, int], None]
 """Told how many items are done, and of how many, after each."""
-
-
-def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, limit: int | None = None) -> Plan:
-    """Find the caption of every item.
-
-    Args:
-        limit: only so many of the first items are judged; a caption of the others is not unused.
-
-    Raises:
-        ConfigError: the data or the captions have a wrong form, or no caption fits any item.
-    """
-    items = benchmark.read(data)
-    if not items:
-        raise ConfigError(f"{data} holds nothing to judge")
-    matched = tuple((item, _caption_of(item, benchmark, captions)) for item in items)
-    used = {id(found) for _, found in matched if found is not None}
-    if not used:
-        theirs, ours = benchmark.names(items[0])[0], next(iter(captions)).names[0]
-        raise ConfigError(
-            f"no caption belongs to any of the {len(items)} items: the benchmark calls its first one {theirs!r}, "
-            f"the first caption is of {ours!r}",
-            hint="the ids or file names of both must agree",
-        )
-    return Plan(benchmark, matched[:limit], unused=sum(id(row) not in used for row in captions))
-
-
-def _caption_of(item: Any, benchmark: Benchmark[Any, Any], captions: Predictions) -> Prediction | None:
-    names, prompt = benchmark.names(item), benchmark.prompt(item)
-    found = captions.find(*names, prompt=prompt)
-    if found is None and prompt is not None and benchmark.any_prompt(item):
-        found = captions.find(*names)
-        return found if found is None or found.prompt is None else None
-    return found
 
 
 async def evaluate(
@@ -109,10 +63,43 @@ async def evaluate(
     Answers of the judge are kept in ``<output stem>.cache.sqlite``: the same command again asks for nothing twice.
 
     Raises:
-        ConfigError: the files have a wrong form, nobody can play the judge, or the curve cannot be had.
+        ConfigError: the files have a wrong form, nobody can play the judge, the curve cannot be had, or the output is
+            one of the files that are read, cannot be written, or is written by another evaluation.
         ProviderError: no further call would succeed. What was answered is kept.
         BudgetReachedError: ``limits.max_cost_usd`` does not allow the next call. What was answered is kept.
     """
+    _keep_what_is_read(output, captions, data)
+    lock = OutputLock(output.with_name(f"{output.stem}.eval.lock"))
+    try:
+        return await _evaluated(
+            config,
+            benchmark,
+            captions=captions,
+            data=data,
+            output=output,
+            runs=runs,
+            concurrency=concurrency,
+            limit=limit,
+            curve=curve,
+            told=told,
+        )
+    finally:
+        lock.release()
+
+
+async def _evaluated(
+    config: Config,
+    benchmark: Benchmark[Any, Any],
+    *,
+    captions: Path,
+    data: Path,
+    output: Path,
+    runs: int | None,
+    concurrency: int,
+    limit: int | None,
+    curve: Curve | None,
+    told: Told,
+) -> Evaluation:
     started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     work = plan(benchmark, data, read_predictions(captions, records=benchmark.reads_records), limit=limit)
     if curve is not None:
@@ -168,6 +155,22 @@ async def evaluate(
         found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
         growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
     return result
+
+
+def _keep_what_is_read(output: Path, captions: Path, data: Path) -> None:
+    """A slip of the hand must not write the result over the captions.
+
+    Raises:
+        ConfigError: it would.
+    """
+    read = {captions.resolve(), data.resolve()}
+    for path in (output, _items_of(output)):
+        if path.resolve() in read:
+            raise ConfigError(f"{path} is read, and would be written over", hint="choose another --output")
+
+
+def _items_of(output: Path) -> Path:
+    return output.with_name(f"{output.stem}.items.jsonl")
 
 
 def _require(curve: Curve, work: Plan) -> None:
@@ -276,7 +279,7 @@ def _line(benchmark: Benchmark[Any, Any], one: Judged[Any, Any], run: int) -> It
 
 def _write(output: Path, result: Evaluation, lines: Sequence[ItemLine]) -> None:
     """Both files whole or not at all, the items first: a result never stands beside items of another run."""
-    items = output.with_name(f"{output.stem}.items.jsonl")
+    items = _items_of(output)
     texts = {items: "".join(f"{line.model_dump_json()}\n" for line in lines), output: result.model_dump_json(indent=1)}
     for path, text in texts.items():
         new = path.with_name(f"{path.name}.new")
@@ -292,8 +295,3 @@ def _sha256(path: Path) -> str:
             digest.update(f"{file.relative_to(path)}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def reasons(result: Evaluation) -> dict[str, int]:
-    """Reason → how many items have no verdict for it, the most first."""
-    return dict(Counter(one.reason for one in result.unjudged).most_common())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -17,9 +18,9 @@ from evals.bench import Bench, scores, write_lines
 from servers.faulty_openai import Behaviour, late, says, server_error
 
 from omnidetective.evals import BENCHMARKS
+from omnidetective.evals.matching import plan
 from omnidetective.evals.omni_cloze import OmniCloze
 from omnidetective.evals.predictions import read_predictions
-from omnidetective.evals.runner import plan
 
 PRICES = """
 prices:
@@ -100,6 +101,28 @@ async def test_a_cap_on_the_cost_ends_it_with_3_and_a_higher_one_goes_on(tmp_pat
     done = await _bench(tmp_path, *priced, "limits.max_cost_usd=5").run(_reply)
     assert (done.status, done.calls) == (0, CLIPS - stopped.calls), "nothing that was paid for is asked again"
     assert done.result["usage"]["cost_usd"] == pytest.approx(0.007 * done.calls)
+
+
+async def test_two_at_once_do_not_write_the_same_output(tmp_path: Path) -> None:
+    (tmp_path / "result.eval.lock").touch()
+    with (tmp_path / "result.eval.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = await _bench(tmp_path).run(_reply)
+    assert (second.status, second.calls) == (2, 0)
+    assert "another run is writing this output" in second.stderr
+    assert (await _bench(tmp_path).run(_reply)).status == 0, "one that was killed is no hindrance"
+    assert not (tmp_path / "result.eval.lock").exists()
+
+
+@pytest.mark.parametrize("output", ["captions.jsonl", "omni_cloze.jsonl", "nowhere/result.json"])
+async def test_no_call_is_paid_for_a_result_that_cannot_be_written(tmp_path: Path, output: str) -> None:
+    bench = _bench(tmp_path, "--output", output)
+    before = (tmp_path / "captions.jsonl").read_bytes()
+    ran = await bench.run(_reply)
+    assert (ran.status, ran.calls) == (2, 0)
+    assert "Traceback" not in ran.stderr
+    assert "output" in ran.stderr
+    assert (tmp_path / "captions.jsonl").read_bytes() == before
 
 
 async def test_what_the_provider_did_not_answer_is_told_and_asked_again(tmp_path: Path) -> None:

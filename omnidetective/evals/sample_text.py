@@ -35,6 +35,7 @@ from omnidetective.audit.reading import Reading
 from omnidetective.captions.alignment import THRESHOLD
 from omnidetective.captions.anchors import anchor_faults
 from omnidetective.case import Case
+from omnidetective.evals.sample_facts import Share, TextScore, Unsupported
 from omnidetective.evals.sample_records import words
 from omnidetective.evals.sample_truth import ClipTruth
 from omnidetective.evidence import (
@@ -49,7 +50,6 @@ from omnidetective.evidence import (
     TextCard,
     TextEvidence,
 )
-from omnidetective.frozen import Frozen
 from omnidetective.language_names import language_name
 from omnidetective.media.clip import Clip
 from omnidetective.media.source import Source
@@ -59,7 +59,6 @@ from omnidetective.settings import MediaSettings
 
 RUN_WORDS = 3
 SILENCE_S = 2.0
-KINDS = ("words", "text", "cuts", "sounds", "languages")
 
 _AUDIBLE_LUFS = -20.0
 """The truth has no loudness; that a clip sounds at all is what checks want to know."""
@@ -74,31 +73,6 @@ _SILENCE = re.compile(
     r"\b(?:silen(?:ce|t|tly)|soundless|muted?|no\s+(?:audio|sounds?|sound\s?track)|without\s+(?:any\s+)?(?:audio|sound))\b",
     re.IGNORECASE,
 )
-
-
-class Share(Frozen):
-    """How much of one kind of fact is told."""
-
-    told: int
-    known: int
-
-
-class Unsupported(Frozen):
-    """One statement that the truth does not bear out: where it stands, verbatim, and why it is wrong.
-
-    ``check`` is ``quote``, ``screen_text``, ``sound``, ``cuts``, ``camera`` or ``time``.
-    """
-
-    check: str
-    snippet: str
-    why: str
-
-
-class TextScore(Frozen):
-    """What the text of a caption tells of a clip, by kind of fact (those that the clip has), and what it makes up."""
-
-    told: dict[str, Share]
-    unsupported: tuple[Unsupported, ...]
 
 
 def score_text(clip: ClipTruth, caption: str) -> TextScore:

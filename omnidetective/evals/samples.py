@@ -25,8 +25,8 @@ from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.native import find_file
 from omnidetective.evals.predictions import Prediction
 from omnidetective.evals.result import Row, Table
+from omnidetective.evals.sample_facts import KINDS, TextScore
 from omnidetective.evals.sample_records import ClipScore, add_up, score_clip
-from omnidetective.evals.sample_text import KINDS, TextScore, score_text
 from omnidetective.evals.sample_truth import ClipTruth, Truth
 from omnidetective.evals.statistics import Score
 from omnidetective.frozen import Frozen
@@ -79,6 +79,8 @@ class Samples(Benchmark[ClipTruth, Held]):
         return (item.id, item.file)
 
     def answered(self, item: ClipTruth, prediction: Prediction) -> Held:
+        from omnidetective.evals.sample_text import score_text
+
         record = None
         if prediction.record is not None:
             try:
@@ -99,6 +101,8 @@ class Samples(Benchmark[ClipTruth, Held]):
         raise UnjudgedError("unparsable", "nobody is asked")
 
     def tables(self, judged: Sequence[Judged[ClipTruth, Held]]) -> tuple[Table, ...]:
+        from omnidetective.evals.sample_text import score_text
+
         every = [(one.item, one.verdict or Held(text=score_text(one.item, ""), sentences=0)) for one in judged]
         tables = [_told(every), _unsupported(every)]
         records = [held.record for _, held in every if held.record is not None]

@@ -14,7 +14,8 @@ from data.test_sample_scores import FILM, FILM_CAPTION, FILM_CUTS, FILM_LINES, F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnidetective.evals.sample_text import Share, score_text
+from omnidetective.evals.sample_facts import Share
+from omnidetective.evals.sample_text import score_text
 from omnidetective.evals.sample_truth import ClipTruth, Truth
 
 DATA = Path(__file__).parents[2] / "data"

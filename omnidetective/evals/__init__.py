@@ -17,5 +17,6 @@ BENCHMARKS: Mapping[str, str] = {
     "mmau": "omnidetective.evals.audio_qa:Mmau",
     "mmar": "omnidetective.evals.audio_qa:Mmar",
     "ugc-videocap": "omnidetective.evals.ugc_videocap:UgcVideoCap",
+    "samples": "omnidetective.evals.samples:Samples",
 }
 """Name on the command line → the class, imported when it is asked for."""

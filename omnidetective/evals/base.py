@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from omnidetective.evals.judge import Judge, WhyNot
 from omnidetective.evals.predictions import Prediction
@@ -48,6 +48,9 @@ class Benchmark(ABC, Generic[Q, V]):
         source: where the protocol is published.
         runs: how often the judge goes over everything by default.
         variants: name → what it means, of ways to count that give different numbers; the first is the default.
+        judged: whether anybody is asked; where not, every verdict comes from :meth:`answered`.
+        default_data: what is taken for ``--data`` where it is there and nothing is named; empty: it has to be named.
+        reads_records: whether it looks at whole records of ours, not only at their captions.
     """
 
     name: ClassVar[str]
@@ -57,6 +60,9 @@ class Benchmark(ABC, Generic[Q, V]):
     source: ClassVar[str]
     runs: ClassVar[int] = 1
     variants: ClassVar[dict[str, str]] = {}
+    judged: ClassVar[bool] = True
+    default_data: ClassVar[str] = ""
+    reads_records: ClassVar[bool] = False
 
     def __init__(self, variant: str = "", *, tokens: TokenCounter = WORDS) -> None:
         self.variant = variant or next(iter(self.variants), "")
@@ -101,3 +107,34 @@ class Benchmark(ABC, Generic[Q, V]):
     def one_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
         """Which of several runs is told as the result; by default there is one."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What one caption adds to both rates; each is the sum of the first over the sum of the second.
+
+    Attributes:
+        detail, detail_of: how much of what there is to tell is told (blanks, events), and of how much.
+        invention, invention_of: how much is told wrongly, and of how much.
+    """
+
+    detail: float
+    detail_of: float
+    invention: float
+    invention_of: float
+
+
+class Rated(ABC):
+    """A benchmark that tells detail from invention, clip by clip: its co-growth can be shown (``--by``).
+
+    Attributes:
+        detail: what the rate of detail is, in words.
+        invention: what the rate of hallucination is, in words.
+    """
+
+    detail: ClassVar[str]
+    invention: ClassVar[str]
+
+    @abstractmethod
+    def rates(self, one: Judged[Any, Any]) -> Rates:
+        """The rates of one caption that has a verdict."""

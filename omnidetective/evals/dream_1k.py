@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from omnidetective.errors import ConfigError
-from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
 from omnidetective.evals.replies import objects
@@ -55,7 +55,7 @@ class Compared(Frozen):
     events: tuple[str, ...]
 
 
-class Dream1k(Benchmark[Clip, Compared]):
+class Dream1k(Benchmark[Clip, Compared], Rated):
     """DREAM-1K."""
 
     name: ClassVar[str] = "dream-1k"
@@ -63,6 +63,8 @@ class Dream1k(Benchmark[Clip, Compared]):
     data: ClassVar[str] = f"{FILE} of Tarsier"
     judging: ClassVar[str] = "3 calls a caption; GPT-3.5-turbo in Tarsier"
     source: ClassVar[str] = "https://github.com/bytedance/tarsier"
+    detail: ClassVar[str] = "events of the reference that the caption bears out"
+    invention: ClassVar[str] = "events of the caption that the reference contradicts"
 
     def read(self, data: Path) -> Sequence[Clip]:
         found: dict[tuple[str, str], Clip] = {}
@@ -107,6 +109,16 @@ class Dream1k(Benchmark[Clip, Compared]):
             if found:
                 tables.append(Table(title=f"by number of {title}", columns=COLUMNS, rows=found))
         return tuple(tables)
+
+    def rates(self, one: Judged[Clip, Compared]) -> Rates:
+        assert one.verdict is not None
+        recall, precision = one.verdict.recall, one.verdict.precision
+        return Rates(
+            float(recall.count("entailment")),
+            float(len(recall)),
+            float(precision.count("contradiction")),
+            float(len(precision)),
+        )
 
 
 def parse_events(reply: str) -> tuple[str, ...] | None:

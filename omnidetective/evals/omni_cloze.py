@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from omnidetective.errors import ConfigError
-from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
 from omnidetective.evals.replies import objects
@@ -70,7 +70,7 @@ class Filled(Frozen):
     letters: tuple[str, ...]
 
 
-class OmniCloze(Benchmark[Passage, Filled]):
+class OmniCloze(Benchmark[Passage, Filled], Rated):
     """Omni-Cloze."""
 
     name: ClassVar[str] = "omni-cloze"
@@ -78,6 +78,8 @@ class OmniCloze(Benchmark[Passage, Filled]):
     data: ClassVar[str] = f"{FILE} of the dataset BoJack/Omni-Cloze, or its folder"
     judging: ClassVar[str] = "1 call a caption; GPT-4o in the published scorer"
     source: ClassVar[str] = "Omni-Captioner (arXiv 2510.12720), https://huggingface.co/datasets/BoJack/Omni-Cloze"
+    detail: ClassVar[str] = "blanks filled right"
+    invention: ClassVar[str] = "blanks filled wrong"
 
     def read(self, data: Path) -> Sequence[Passage]:
         return [_passage(row, number, data) for number, row in read_lines(data, FILE)]
@@ -118,6 +120,10 @@ class OmniCloze(Benchmark[Passage, Filled]):
             if rows:
                 tables.append(Table(title=f"by {title}", columns=COLUMNS, rows=tuple(rows)))
         return tuple(tables)
+
+    def rates(self, one: Judged[Passage, Filled]) -> Rates:
+        blanks, right, _, wrong = _counts(one)
+        return Rates(right, blanks, wrong, blanks)
 
 
 def parse(reply: str, count: int) -> Filled | None:

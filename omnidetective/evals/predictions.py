@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ class Prediction:
         caption: as it stands in the file; may be empty.
         answers: final answers to multiple-choice questions by their key, of rows that hold such.
         dialogue: who says what in which order, of rows that hold it as a list.
-        inquiries: questions that were put to observers for it, where it is a record of ours.
+        inquiries: questions that the detective put to observers for it; ``None`` where nobody knows, as in rows that
+            are no records of ours, and in records without the detective's conversation.
         line_number: where it stands in the file, from 1.
+        record: the whole row, of a record of ours, where whole records were asked for.
     """
 
     names: tuple[str, ...]
@@ -44,6 +46,7 @@ class Prediction:
     dialogue: tuple[Utterance, ...] | None = None
     inquiries: int | None = None
     line_number: int = 0
+    record: Mapping[str, Any] | None = None
 
 
 class Predictions:
@@ -51,10 +54,13 @@ class Predictions:
 
     def __init__(self, rows: Iterable[Prediction]) -> None:
         self._rows = tuple(rows)
-        self._by_form: dict[str, list[int]] = {}
+        self._by_form: dict[tuple[str, str | None], list[int]] = {}
+        """The rows of a form of a name: all of them, and those that were asked for by some words."""
         for number, row in enumerate(self._rows):
+            asked = {None} if row.prompt is None else {None, _one_spaced(row.prompt)}
             for form in dict.fromkeys(form for name in row.names for form in forms_of(name)):
-                self._by_form.setdefault(form, []).append(number)
+                for words in asked:
+                    self._by_form.setdefault((form, words), []).append(number)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -74,10 +80,9 @@ class Predictions:
         Raises:
             ConfigError: captions of different clips fit equally well.
         """
+        words = None if prompt is None else _one_spaced(prompt)
         for form in dict.fromkeys(form for name in names for form in forms_of(name)):
-            rows = [self._rows[n] for n in self._by_form.get(form, ())]
-            if prompt is not None:
-                rows = [row for row in rows if row.prompt is not None and _same(row.prompt, prompt)]
+            rows = [self._rows[n] for n in self._by_form.get((form, words), ())]
             if not rows:
                 continue
             if len({_identity(row) for row in rows}) > 1:
@@ -90,8 +95,11 @@ class Predictions:
         return None
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: Path, *, records: bool = False) -> Predictions:
     """Read a file of captions.
+
+    Args:
+        records: keep whole records of ours too; they are many times as large as their captions.
 
     Raises:
         ConfigError: it cannot be read, is no JSON, or holds rows without a caption or a name; the first is told.
@@ -100,7 +108,10 @@ def read_predictions(path: Path) -> Predictions:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the captions in {path}: {error}") from error
-    found = [_prediction(row, number, path) for number, row in _rows(text, path)]
+    found = []
+    for number, row in _rows(text, path):
+        one = _prediction(row, number, path)
+        found.append(replace(one, record=row) if records and "schema_version" in row else one)
     if not found:
         raise ConfigError(f"{path} holds no caption")
     return Predictions(found)
@@ -222,13 +233,38 @@ def _text(value: Any) -> str | None:
 
 
 def _inquiries(row: Mapping[str, Any]) -> int | None:
-    observations = row.get("observations")
-    return len(observations) if isinstance(observations, list) and "schema_version" in row else None
+    """How many questions the detective put: those that its conversation has an observation for.
+
+    Other stages put questions too (``annotate``, the audit): the observations of a record are more.
+    """
+    if "schema_version" not in row:
+        return None
+    messages = row.get("trajectory")
+    if not isinstance(messages, list):
+        provenance = row.get("provenance")
+        stages = provenance.get("stages") if isinstance(provenance, dict) else None
+        return 0 if isinstance(stages, dict) and "investigate" not in stages else None
+    told = [result for message in messages if isinstance(message, dict) for result in _results(message)]
+    return len({result["observation"] for result in told if isinstance(result.get("observation"), str)})
+
+
+def _results(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the detective was told in one message: an answer each, or those of a whole turn as a list."""
+    if message.get("role") not in ("tool", "user") or not isinstance(message.get("content"), str):
+        return
+    try:
+        content = json.loads(message["content"])
+    except ValueError:
+        return
+    if not isinstance(content, dict):
+        return
+    results = content.get("results") if message["role"] == "user" else [content]
+    yield from (result for result in (results if isinstance(results, list) else ()) if isinstance(result, dict))
 
 
 def _identity(row: Prediction) -> str:
     return row.names[0]
 
 
-def _same(a: str, b: str) -> bool:
-    return " ".join(a.split()) == " ".join(b.split())
+def _one_spaced(text: str) -> str:
+    return " ".join(text.split())

@@ -8,6 +8,9 @@ from omnidetective.evals.statistics import Score
 from omnidetective.frozen import Sparse
 from omnidetective.records import Usage
 
+NOBODY = "nobody"
+"""The judge of answers that need none."""
+
 
 class Row(Sparse):
     """One line of a table: a group of items (``overall``, a domain, a type of question)."""

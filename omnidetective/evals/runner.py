@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,63 +14,28 @@ from typing import Any
 
 import omnidetective
 from omnidetective.config import Config
+from omnidetective.engine.lock import OutputLock
 from omnidetective.errors import ConfigError
+from omnidetective.evals import growth_plot
 from omnidetective.evals.at_once import Told, at_once
-from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.evals.base import Benchmark, Judged, Rated
+from omnidetective.evals.growth import By, growth
+from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.judging import judging
-from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
-from omnidetective.evals.result import Evaluation, ItemLine, Unjudged
+from omnidetective.evals.matching import Plan, plan
+from omnidetective.evals.predictions import Prediction, read_predictions
+from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Table, Unjudged
 from omnidetective.llm.usage import usage_scope
 from omnidetective.prompts import prompts_used
 
-NOBODY = "nobody"
-"""The judge of answers that need none."""
-
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be judged.
+class Curve:
+    """The co-growth curve that is wanted (:mod:`omnidetective.evals.growth`): by what, and where its picture goes."""
 
-    Attributes:
-        matched: the items of the benchmark, each with its caption, or with none.
-        unused: captions that belong to no item.
-    """
-
-    benchmark: Benchmark[Any, Any]
-    matched: tuple[tuple[Any, Prediction | None], ...]
-    unused: int
-
-
-def plan(benchmark: Benchmark[Any, Any], data: Path, captions: Predictions, *, limit: int | None = None) -> Plan:
-    """Find the caption of every item.
-
-    Raises:
-        ConfigError: the data or the captions have a wrong form, or no caption fits any item.
-    """
-    items = benchmark.read(data)
-    items = items if limit is None else items[:limit]
-    if not items:
-        raise ConfigError(f"{data} holds nothing to judge")
-    matched = tuple((item, _caption_of(item, benchmark, captions)) for item in items)
-    used = {id(found) for _, found in matched if found is not None}
-    if not used:
-        theirs, ours = benchmark.names(items[0])[0], next(iter(captions)).names[0]
-        raise ConfigError(
-            f"no caption belongs to any of the {len(items)} items: the benchmark calls its first one {theirs!r}, "
-            f"the first caption is of {ours!r}",
-            hint="the ids or file names of both must agree",
-        )
-    return Plan(benchmark, matched, unused=sum(id(row) not in used for row in captions))
-
-
-def _caption_of(item: Any, benchmark: Benchmark[Any, Any], captions: Predictions) -> Prediction | None:
-    names, prompt = benchmark.names(item), benchmark.prompt(item)
-    found = captions.find(*names, prompt=prompt)
-    if found is None and prompt is not None and benchmark.any_prompt(item):
-        found = captions.find(*names)
-        return found if found is None or found.prompt is None else None
-    return found
+    by: By
+    plot: Path | None = None
 
 
 async def evaluate(
@@ -84,6 +48,7 @@ async def evaluate(
     runs: int | None = None,
     concurrency: int = 16,
     limit: int | None = None,
+    curve: Curve | None = None,
     told: Told = lambda done, of: None,
 ) -> Evaluation:
     """Score captions, and write the result and a line for each item beside it.
@@ -91,11 +56,47 @@ async def evaluate(
     Answers of the judge are kept in ``<output stem>.cache.sqlite``: the same command again asks for nothing twice.
 
     Raises:
-        ConfigError: the files have a wrong form, or nobody can play the judge.
+        ConfigError: the files have a wrong form, nobody can play the judge, the curve cannot be had, or the output is
+            one of the files that are read, cannot be written, or is written by another evaluation.
         ProviderError: no further call would succeed. What was answered is kept.
+        BudgetReachedError: ``limits.max_cost_usd`` does not allow the next call. What was answered is kept.
     """
+    _keep_what_is_read(output, captions, data)
+    lock = OutputLock(output.with_name(f"{output.stem}.eval.lock"))
+    try:
+        return await _evaluated(
+            config,
+            benchmark,
+            captions=captions,
+            data=data,
+            output=output,
+            runs=runs,
+            concurrency=concurrency,
+            limit=limit,
+            curve=curve,
+            told=told,
+        )
+    finally:
+        lock.release()
+
+
+async def _evaluated(
+    config: Config,
+    benchmark: Benchmark[Any, Any],
+    *,
+    captions: Path,
+    data: Path,
+    output: Path,
+    runs: int | None,
+    concurrency: int,
+    limit: int | None,
+    curve: Curve | None,
+    told: Told,
+) -> Evaluation:
     started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
-    work = plan(benchmark, data, read_predictions(captions), limit=limit)
+    work = plan(benchmark, data, read_predictions(captions, records=benchmark.reads_records), limit=limit)
+    if curve is not None:
+        _require(curve, work)
     config = config.with_cache_beside(output)
     used: dict[str, str] = {}
     async with AsyncExitStack() as stack:
@@ -106,7 +107,7 @@ async def evaluate(
             done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
             name = judge.name if judge is not None else NOBODY
     chosen = benchmark.one_of(done) if len(done) > 1 else 0
-    tables = tuple(benchmark.tables(run) for run in done)
+    tables = tuple((*benchmark.tables(run), *_curve_tables(curve, benchmark, run)) for run in done)
     result = Evaluation(
         benchmark=benchmark.name,
         variant=benchmark.variant,
@@ -130,6 +131,10 @@ async def evaluate(
         seconds=round(time.monotonic() - since, 3),
     )
     _write(output, result, [_line(benchmark, one, n) for n, run in enumerate(done) for one in run])
+    if curve is not None and curve.plot is not None:
+        assert isinstance(benchmark, Rated)
+        found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
+        growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
     return result
 
 
@@ -144,6 +149,48 @@ async def _judged(
     done = await at_once(pieces, most=concurrency, told=told)
     size = len(work.matched)
     return [done[run * size : (run + 1) * size] for run in range(runs)]
+
+
+def _keep_what_is_read(output: Path, captions: Path, data: Path) -> None:
+    """A slip of the hand must not write the result over the captions.
+
+    Raises:
+        ConfigError: it would.
+    """
+    read = {captions.resolve(), data.resolve()}
+    for path in (output, _items_of(output)):
+        if path.resolve() in read:
+            raise ConfigError(f"{path} is read, and would be written over", hint="choose another --output")
+
+
+def _items_of(output: Path) -> Path:
+    return output.with_name(f"{output.stem}.items.jsonl")
+
+
+def _require(curve: Curve, work: Plan) -> None:
+    """Whether the curve can be had, before anything is paid for.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not isinstance(work.benchmark, Rated):
+        raise ConfigError(f"{work.benchmark.title} does not tell detail from hallucination, clip by clip")
+    if curve.plot is not None:
+        growth_plot.require_plots(curve.plot)
+    if curve.by == "inquiries" and all(one is None or one.inquiries is None for _, one in work.matched):
+        raise ConfigError(
+            "no caption tells how many questions the detective put for it",
+            hint="records of `omnidetective run` do, unless they were made with --no-trajectory",
+        )
+
+
+def _curve_tables(
+    curve: Curve | None, benchmark: Benchmark[Any, Any], run: Sequence[Judged[Any, Any]]
+) -> tuple[Table, ...]:
+    if curve is None:
+        return ()
+    assert isinstance(benchmark, Rated)
+    return growth_tables(growth(benchmark, run, curve.by, tokens=benchmark.tokens), benchmark)
 
 
 async def _one(
@@ -176,7 +223,7 @@ def _line(benchmark: Benchmark[Any, Any], one: Judged[Any, Any], run: int) -> It
 
 def _write(output: Path, result: Evaluation, lines: Sequence[ItemLine]) -> None:
     """Both files whole or not at all, the items first: a result never stands beside items of another run."""
-    items = output.with_name(f"{output.stem}.items.jsonl")
+    items = _items_of(output)
     texts = {items: "".join(f"{line.model_dump_json()}\n" for line in lines), output: result.model_dump_json(indent=1)}
     for path, text in texts.items():
         new = path.with_name(f"{path.name}.new")
@@ -192,8 +239,3 @@ def sha256_of(path: Path) -> str:
             digest.update(f"{file.relative_to(path)}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def reasons(result: Evaluation) -> dict[str, int]:
-    """Reason → how many items have no verdict for it, the most first."""
-    return dict(Counter(one.reason for one in result.unjudged).most_common())

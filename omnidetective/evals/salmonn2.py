@@ -23,7 +23,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from omnidetective.errors import ConfigError
-from omnidetective.evals.base import Benchmark, Judged
+from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.native import as_json, read_json
 from omnidetective.evals.replies import objects, whole_number
@@ -59,7 +59,7 @@ class Compared(Frozen):
     named: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class Salmonn2(Benchmark[Video, Compared]):
+class Salmonn2(Benchmark[Video, Compared], Rated):
     """The video-SALMONN-2 test set."""
 
     name: ClassVar[str] = "video-salmonn-2"
@@ -68,6 +68,8 @@ class Salmonn2(Benchmark[Video, Compared]):
     judging: ClassVar[str] = "1 call a caption in each of 7 runs; GPT-4.1 in AVoCaDO and ASID"
     source: ClassVar[str] = "https://huggingface.co/datasets/tsinghua-ee/video-SALMONN_2_testset"
     runs: ClassVar[int] = 7
+    detail: ClassVar[str] = "100 - Miss"
+    invention: ClassVar[str] = "Hall."
 
     def read(self, data: Path) -> Sequence[Video]:
         rows = read_json(data, FILE)
@@ -113,6 +115,10 @@ class Salmonn2(Benchmark[Video, Compared]):
         totals = [self.tables(run)[0].rows[0].scores["Total"].value for run in runs]
         order = sorted(range(len(runs)), key=lambda n: (float("inf") if (t := totals[n]) is None else t, n))
         return order[(len(order) - 1) // 2]
+
+    def rates(self, one: Judged[Video, Compared]) -> Rates:
+        events, missed, incorrect, made_up = _counts(one)
+        return Rates(events - missed, events, incorrect + made_up, events)
 
 
 def cleaned(caption: str) -> str:

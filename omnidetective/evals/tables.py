@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from omnidetective.evals.result import Evaluation, Row, Table
+from omnidetective.evals.result import NOBODY, Evaluation, Row, Table
 from omnidetective.evals.statistics import Score
 from omnidetective.report.layout import clean, many, table
 
@@ -43,7 +43,9 @@ def _cell(row: Row, column: str, digits: int) -> str:
 
 
 def _not_judged(result: Evaluation) -> Iterator[str]:
-    yield f"{result.judged:,} of {many(result.items, 'item')} judged; in brackets the 95 % interval over clips"
+    drawn = any(score.low is not None for one in result.tables for row in one.rows for score in row.scores.values())
+    interval = "; in brackets the 95 % interval over clips" if drawn else ""
+    yield f"{result.judged:,} of {many(result.items, 'item')} judged{interval}"
     by_reason: dict[str, list[str]] = {}
     for one in result.unjudged:
         by_reason.setdefault(one.reason, []).append(one.item)
@@ -52,7 +54,10 @@ def _not_judged(result: Evaluation) -> Iterator[str]:
         more = f" and {len(items) - _MOST_NAMED:,} more" if len(items) > _MOST_NAMED else ""
         yield f"{reason.replace('_', ' ')}: {len(items):,} ({named}{more})"
     if result.unused_captions:
-        yield f"{many(result.unused_captions, 'caption')} of {result.captions} belong to no item"
+        verb = "belongs" if result.unused_captions == 1 else "belong"
+        yield f"{many(result.unused_captions, 'caption')} of {result.captions} {verb} to no item"
+    if result.judge == NOBODY:
+        return
     usage = result.usage
     cost = "unknown" if usage.cost_usd is None else f"${usage.cost_usd:.4f}"
     yield (

@@ -16,8 +16,8 @@ from omnidetective.config import Config
 from omnidetective.errors import ConfigError
 from omnidetective.evals.at_once import Told
 from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
-from omnidetective.evals.result import Evaluation, Row, Table, Unjudged
-from omnidetective.evals.runner import NOBODY, sha256_of
+from omnidetective.evals.result import NOBODY, Evaluation, Row, Table, Unjudged
+from omnidetective.evals.runner import sha256_of
 from omnidetective.evals.statistics import ratio, score
 from omnidetective.prompts import prompts_used
 from omnidetective.rewards.graded import Sample

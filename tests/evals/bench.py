@@ -39,8 +39,15 @@ class Bench:
         self._arguments = ["eval", name, "--data", str(data), "--captions", str(captions), "--output", str(self.output)]
         self._arguments += options
 
-    async def run(self, reply: Reply, *, kill_after: int | None = None, seconds: float = 120.0) -> Ran:
-        """Run the command; killed (by SIGKILL) when the judge has answered so many calls."""
+    async def run(
+        self,
+        reply: Reply,
+        *,
+        kill_after: int | None = None,
+        by: signal.Signals = signal.SIGKILL,
+        seconds: float = 120.0,
+    ) -> Ran:
+        """Run the command; killed (by SIGKILL, or another signal) when the judge has answered so many calls."""
         reached = asyncio.Event()
         answered = 0
 
@@ -67,7 +74,7 @@ class Bench:
             )
             if kill_after is not None:
                 await asyncio.wait_for(reached.wait(), seconds)
-                process.send_signal(signal.SIGKILL)
+                process.send_signal(by)
             out, err = await asyncio.wait_for(process.communicate(), seconds)
             calls = server.calls
         result, items = self._written() if kill_after is None and self.output.exists() else ({}, [])

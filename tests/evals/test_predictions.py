@@ -28,7 +28,13 @@ _RECORD = {
     "input": {"id": "clip-7", "video": "youtube/7.mp4", "prompt": "tell all"},
     "media": {"path": "youtube/7.mp4", "sha256": "0", "modality": "video"},
     "caption": "a cat",
-    "observations": [{"id": "o1"}, {"id": "o2"}],
+    "observations": [{"id": "o1"}, {"id": "o2"}, {"id": "o3"}],
+    "trajectory": [
+        {"role": "user", "content": '{"observation": "o9"}'},
+        {"role": "tool", "content": '{"observation": "o1", "answer": "a cat"}'},
+        {"role": "tool", "content": '{"refused": "The same was asked before."}'},
+        {"role": "user", "content": '{"results": [{"observation": "o1"}, {"observation": "o3"}]}'},
+    ],
 }
 
 

@@ -31,7 +31,7 @@ $(VENV)/.user: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.user
 	@echo "installing the development tools …"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[code]' --group dev
 	@touch $@
 
 $(VENV)/.weights: $(VENV)/.user configs/weights.yaml
@@ -97,6 +97,7 @@ reference: $(VENV)/.user ## Write docs/reference from the code
 bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each instrument alone, start-up, transports, the engine, resuming, rewards
 	@$(BIN)/python -m scripts.bench.samples --markdown
 	@$(BIN)/python -m scripts.bench.observers
+	@$(BIN)/python -m scripts.bench.routing
 	@$(BIN)/python -m scripts.bench.startup
 	@$(BIN)/python -m scripts.bench.transport
 	@$(BIN)/python -m scripts.bench.engine

@@ -16,13 +16,22 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from omnidetective.errors import ConfigError
-from omnidetective.nearest import did_you_mean
+from omnidetective.nearest import did_you_mean, nearest
+from omnidetective.picture_signs import SIGNS
 from omnidetective.records import Modality
 from omnidetective.resources import resource_root
 from omnidetective.section import Count, Section, Shows
 
 FOLDER = "capflow"
 """Where built-in domains are, in ``configs``, and their prompts, in ``prompts``."""
+
+AGENT_INPUTS: Mapping[str, str] = {
+    "modality": "kind of the clip (video, audio, image)",
+    "domains": "titles of the domains that it was taken to belong to, and that the agent is asked for: one or two",
+    "tells": "what a caption of these domains must tell",
+    "duration_s": "length of the whole clip in seconds; 0 for an image",
+}
+"""What the prompt of every agent is given."""
 
 AgentKind = Literal["guideline", "perception", "reasoning", "tool"]
 
@@ -84,6 +93,14 @@ class Domain(Section):
     words: tuple[str, ...] = ()
     """Regular expressions of words that speak for this domain, tried on each line that was read, whatever its case."""
 
+    @field_validator("signs")
+    @classmethod
+    def _known(cls, signs: dict[str, float]) -> dict[str, float]:
+        for name in signs:
+            if name not in SIGNS:
+                raise ValueError(f"there is no measure {name!r}{did_you_mean(name, SIGNS)}")
+        return signs
+
     @field_validator("words")
     @classmethod
     def _compile(cls, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,12 +133,23 @@ class Domains(Mapping[str, Domain]):
 
     def named(self, text: str) -> Domain | None:
         """The domain that a user means: by its name or its title, whatever their case; ``None`` where there is none."""
-        wanted = _plain(text)
-        return next((d for d in self.values() if wanted in (_plain(d.name), _plain(d.title))), None)
+        wanted = self.plain(text)
+        return next((domain for domain in self.values() if wanted and wanted in _calls(domain)), None)
 
     def near(self, text: str) -> str:
-        """The end of a message about a name that is none: ``; did you mean NAME?``, or nothing."""
-        return did_you_mean(text, self)
+        """The end of a message about a name that is none: ``; did you mean NAME?``, or nothing.
+
+        A word of a title is as good as the name.
+        """
+        meant = {word: domain.name for domain in self.values() for call in _calls(domain) for word in call.split()}
+        meant |= {call: domain.name for domain in self.values() for call in _calls(domain)}
+        close = nearest(self.plain(text), meant)
+        return "" if close is None else f"; did you mean {meant[close]}?"
+
+    @staticmethod
+    def plain(text: str) -> str:
+        """A name or a title without what spellings differ in: case, marks between words, ``&`` or ``and``."""
+        return " ".join(word for word in re.findall(r"[^\W_]+", text.lower()) if word != "and")
 
 
 @cache
@@ -129,15 +157,38 @@ def load_domains(own: Path | None) -> Domains:
     """The built-in domains, with those of a folder of the user's own added, or in the place of the same names.
 
     Raises:
-        ConfigError: the folder is missing, or a file of it is wrong.
+        ConfigError: the folder is missing or holds no domain, a file of it is wrong, or two domains go by one name.
     """
     built_in = resource_root() / "configs" / FOLDER
     domains = {domain.name: domain for domain in map(_read, sorted(built_in.glob("*.yaml")))}
     if own is not None:
         if not own.is_dir():
             raise ConfigError(f"route.domains: {own} is not a folder", hint="name a folder of YAML files")
-        domains |= {domain.name: domain for domain in map(_read, sorted(own.glob("*.yaml")))}
+        mine = [_read(path) for path in sorted(own.iterdir()) if path.suffix in (".yaml", ".yml")]
+        if not mine:
+            raise ConfigError(f"route.domains: {own} holds no domain", hint="a domain is a file NAME.yaml")
+        _refuse_namesakes(mine)
+        domains |= {domain.name: domain for domain in mine}
+        _refuse_namesakes(domains.values())
     return Domains(domains.values())
+
+
+def _calls(domain: Domain) -> tuple[str, str]:
+    return Domains.plain(domain.name), Domains.plain(domain.title)
+
+
+def _refuse_namesakes(domains: Iterable[Domain]) -> None:
+    """Nobody could say which of two domains is meant that go by the same name or title."""
+    known: dict[str, Domain] = {}
+    for domain in domains:
+        for call in {*_calls(domain)}:
+            other = known.setdefault(call, domain)
+            if other is not domain:
+                raise ConfigError(
+                    f"the domains {other.name!r} ({other.title}) and {domain.name!r} ({domain.title}) cannot be told "
+                    f"apart: both go by {call!r}",
+                    hint=f"name the file {other.name}.yaml to replace that domain, or choose another title",
+                )
 
 
 def _read(path: Path) -> Domain:
@@ -155,12 +206,8 @@ def _read(path: Path) -> Domain:
 
 
 def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in where)
+    key = ".".join(str(part) for part in where) or "the file"
     if kind != "extra_forbidden":
         return f"{key}: {message}"
     known = AgentSpec.model_fields if where[0] == "agents" else Domain.model_fields
     return f"unknown key {key!r}{did_you_mean(str(where[-1]), known)}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower().replace("and", " ")))

@@ -174,15 +174,15 @@ class SoundEvidence(Sparse):
 
 
 class FaceCount(Sparse):
-    """How many faces are seen at once in a span; who they are is nobody's business."""
+    """How many faces are seen at once in a span; who they are is nobody's business. Without times of an image."""
 
-    start_s: float
-    end_s: float
+    start_s: float | None = None
+    end_s: float | None = None
     faces: Annotated[int, Field(ge=0)]
 
 
 class FaceEvidence(Sparse):
-    """From the face detector: how many faces, when. An image has one count, of the span 0…0."""
+    """From the face detector: how many faces, when. An image has one count, without times."""
 
     type: Literal["faces"] = "faces"
     counts: tuple[FaceCount, ...]
@@ -271,7 +271,7 @@ def within(evidence: Evidence, span: Span) -> Evidence:
                 update={"silent": silent, "events": events, "levels": levels, "onsets_s": onsets}
             )
         case FaceEvidence():
-            counts = tuple(c for c in evidence.counts if _overlaps(c.start_s, c.end_s, span))
+            counts = tuple(c for c in evidence.counts if c.start_s is None or _overlaps(c.start_s, c.end_s, span))
             return evidence.model_copy(update={"counts": counts})
         case ColourEvidence():
             looks = tuple(k for k in evidence.looks if k.start_s is None or _overlaps(k.start_s, k.end_s, span))

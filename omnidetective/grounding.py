@@ -30,6 +30,7 @@ from omnidetective.evidence import (
     SpeechEvidence,
     TextEvidence,
 )
+from omnidetective.page_evidence import CodeEvidence, TableEvidence
 from omnidetective.records import Event, Observation
 
 EventModality = Literal["visual", "audio", "speech", "audiovisual"]
@@ -56,12 +57,14 @@ _EMPTY = frozenset(_EMPTY_WORDS.split())
 _SENSES: dict[str, EventModality] = {
     "asr": "speech",
     "audio_llm": "audio",
+    "code": "visual",
     "colour": "visual",
     "faces": "visual",
     "sound": "audio",
     "frame_captioner": "visual",
     "ocr": "visual",
     "shots": "visual",
+    "tables": "visual",
 }
 _DATA_SENSES: tuple[tuple[type, EventModality], ...] = (
     (SpeechEvidence, "speech"),
@@ -70,6 +73,8 @@ _DATA_SENSES: tuple[tuple[type, EventModality], ...] = (
     (ShotEvidence, "visual"),
     (FaceEvidence, "visual"),
     (ColourEvidence, "visual"),
+    (TableEvidence, "visual"),
+    (CodeEvidence, "visual"),
 )
 
 
@@ -84,11 +89,13 @@ def cited(text: str, case: Case, *, known: Sequence[Event] = (), trusted: Collec
         trusted: ids to cite for a sentence that is new and that no observation holds, because a finding asked for it.
 
     Returns:
-        One event a sentence, in order; their texts joined by spaces say what ``text`` says.
+        One event a sentence, in order; their texts joined by spaces say what ``text`` says. Those of an image have no
+        times.
     """
     old = [plain(_without_anchor(event.text)) for event in known]
     seconds = [(moment.start, moment.second) for moment in moments(text) if moment.second is not None]
     second: int | None = None
+    still = case.clip.whole is None
     events = []
     for sentence in split_sentences(text):
         opened = [new for at, new in seconds if sentence.start <= at < sentence.end]
@@ -96,7 +103,7 @@ def cited(text: str, case: Case, *, known: Sequence[Event] = (), trusted: Collec
         told = _version_of(sentence.text, known, old) or _told_in(sentence.text, second, known)
         evidence = tuple(dict.fromkeys(i for event in told for i in event.evidence))
         evidence = evidence or holding(sentence.text, case.answers) or tuple(dict.fromkeys(trusted))
-        start_s, end_s = _times(told, second, opens=bool(opened))
+        start_s, end_s = (None, None) if still else _times(told, second, opens=bool(opened))
         senses = {event.modality for event in told}
         modality = senses.pop() if len(senses) == 1 else sense(sentence.text, evidence, case)
         events.append(Event(start_s=start_s, end_s=end_s, text=sentence.text, modality=modality, evidence=evidence))

@@ -56,6 +56,8 @@ from omnidetective.segments import plan_segments
 from omnidetective.settings import CacheSettings
 from omnidetective.stages import STAGES
 from omnidetective.stages.base import StageContext
+from omnidetective.stages.domain_agents import check_agents
+from omnidetective.stages.drawing import drawn, require_draws
 from omnidetective.stages.plan import StagePlan
 from omnidetective.telemetry import Step
 
@@ -105,12 +107,14 @@ class Pipeline:
             permits: who gives leave for calls; by default the pipeline keeps the limits and the cap by itself.
 
         Raises:
-            ConfigError: an unknown stage or observer, stages in an impossible order, a role that the workflow needs
-                and nobody can play, or a cap on the cost and a model whose price is not known.
-            PromptError: a broken prompt file.
+            ConfigError: an unknown stage or observer, stages in an impossible order, ``gate.samples`` where nothing can
+                be drawn again, a role that the workflow needs and nobody can play, or a cap on the cost and a model
+                whose price is not known.
+            PromptError: a broken prompt file, or one that a domain names and that is not there.
         """
         settings = config.settings
         plan = StagePlan.of(config.workflow, STAGES)
+        require_draws(plan, settings, workflow=config.workflow.name)
         prompts = PromptLibrary(settings.prompts)
         cast = Cast(
             config.model_set,
@@ -125,6 +129,8 @@ class Pipeline:
             toolbox.require_named(config.sources)
             for role in plan.roles(settings):
                 cast.require(role)
+            if "route" in plan.names:
+                check_agents(settings, prompts, cast)
             if settings.limits.max_cost_usd is not None:
                 _require_prices(cast, toolbox, config)
         except BaseException:
@@ -253,14 +259,7 @@ class Pipeline:
                 clip = await opened.enter_async_context(open_clip(row, settings.media, base_dir=self._base_dir))
                 case = Case(row=row, clip=clip, segments=await plan_segments(clip, settings.segment))
             run.leave(INTAKE, time.monotonic() - since)
-            case = await self._plan.run(case, self._context, enter=run.enter, leave=run.leave)
-            for _ in range(settings.gate.retry):
-                if not case.rejections:
-                    break
-                log.info("clip %s: rejected (%s), sent through again", row.id, "; ".join(case.rejections))
-                again = replace(case, hints=case.rejections, rejections=())
-                case = await self._plan.again().run(again, self._context, enter=run.enter, leave=run.leave)
-            return case
+            return await drawn(case, self._plan, self._context, enter=run.enter, leave=run.leave)
 
     def _record(self, case: Case, run: _Run, meter: Meter) -> CaptionRecord:
         keep = self._config.settings.trajectory

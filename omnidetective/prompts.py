@@ -12,8 +12,8 @@ A prompt is a file ``prompts/<folder>/<name>.md``: YAML front matter between two
     You investigate one clip of {{ duration_s }} s …
 
 Its name is its path without the suffix (``detective/system``). A folder given by ``--prompts`` replaces files of the
-same name and nothing else. The Jinja environment is sandboxed and strict: a variable that is missing or not declared is
-an error, and what is put in is never read as a template.
+same name, and may bring prompts of its own for agents of domains, in ``capflow/``. The Jinja environment is sandboxed
+and strict: a variable that is missing or not declared is an error, and what is put in is never read as a template.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from omnidetective.domains import AGENT_INPUTS, FOLDER
 from omnidetective.errors import PromptError
+from omnidetective.nearest import did_you_mean
 from omnidetective.resources import resource_root
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -117,29 +119,46 @@ class Prompt:
 
 
 class PromptLibrary:
-    """All prompts: the built-in ones, with those of ``overlay`` in place of the same names."""
+    """All prompts: the built-in ones, with those of ``overlay`` in place of the same names.
+
+    Attributes:
+        added: names of the agents' prompts that are the overlay's own.
+    """
 
     def __init__(self, overlay: Path | None = None) -> None:
         """Read the overlay; a built-in prompt is read when it is asked for.
 
         Raises:
-            PromptError: the overlay is no folder, or a file of it is broken or has a name that does not exist.
+            PromptError: the overlay is no folder, or a file of it is broken, has a name that does not exist, or asks
+                for what it is not given.
         """
         base = resource_root() / "prompts"
         self._files = {_name(path, base): path for path in sorted(base.rglob("*.md"))}
         self._prompts: dict[str, Prompt] = {}
+        self.added: frozenset[str] = frozenset()
         if overlay is not None:
             if not overlay.is_dir():
                 raise PromptError(f"--prompts: {overlay} is not a folder")
             for path in sorted(overlay.rglob("*.md")):
                 prompt = read_prompt(path, _name(path, overlay))
-                if prompt.name not in self._files:
-                    raise PromptError(f"{prompt.path} replaces no prompt: there is none named {prompt.name!r}")
-                built_in = read_prompt(self._files[prompt.name], prompt.name)
-                if missing := sorted(set(prompt.inputs) - set(built_in.inputs)):
+                given = self._given(prompt)
+                if missing := sorted(set(prompt.inputs) - set(given)):
                     raise PromptError(f"{prompt.path} asks for {', '.join(missing)}, which {prompt.name} is not given")
-                # A replacement may leave out what it does not need, and is still handed everything.
-                self._prompts[prompt.name] = replace(prompt, inputs=built_in.inputs)
+                # It may leave out what it does not need, and is still handed everything.
+                self._prompts[prompt.name] = replace(prompt, inputs=given)
+            self.added = frozenset(self._prompts.keys() - self._files.keys())
+            self._files |= {name: prompt.path for name, prompt in self._prompts.items()}
+
+    def _given(self, prompt: Prompt) -> Mapping[str, str]:
+        """The inputs that a prompt of the overlay is handed."""
+        if prompt.name in self._files:
+            return read_prompt(self._files[prompt.name], prompt.name).inputs
+        if prompt.name.startswith(f"{FOLDER}/"):
+            return AGENT_INPUTS
+        raise PromptError(
+            f"{prompt.path} replaces no prompt: there is none named {prompt.name!r}"
+            f"{did_you_mean(prompt.name, self._files)}"
+        )
 
     def __iter__(self) -> Iterator[Prompt]:
         return iter([self.get(name) for name in sorted(self._files)])
@@ -151,7 +170,10 @@ class PromptLibrary:
             PromptError: there is none.
         """
         if name not in self._files:
-            raise PromptError(f"there is no prompt {name!r}", hint="`omnidetective prompts list` names them")
+            raise PromptError(
+                f"there is no prompt {name!r}{did_you_mean(name, self._files)}",
+                hint="`omnidetective prompts list` names them",
+            )
         if name not in self._prompts:
             self._prompts[name] = read_prompt(self._files[name], name)
         return self._prompts[name]

@@ -189,7 +189,8 @@ class Quality(Sparse):
     """The verdict, and why.
 
     ``reasons`` begin with those of the verdict; what was dropped or corrected on the way follows. ``scores`` holds what
-    the gate measured: ``tokens``, ``grounding`` (share of sentences that cite evidence, 0…1), ``completeness`` (1…5).
+    the gate measured: ``tokens``, ``grounding`` (share of sentences that cite evidence, 0…1), ``completeness`` (1…5) or
+    the dimensions of the professional rubric (1…3 each).
     """
 
     verdict: Outcome

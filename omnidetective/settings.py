@@ -57,8 +57,8 @@ class MediaSettings(Section):
 class RetrySettings(Section):
     """The one retry layer: rate limits, server errors and time-outs are tried again, nothing else is."""
 
-    attempts: Count = 5
-    """Most times that one call is made."""
+    attempts: Count = 8
+    """Most times that one call is made, in at most `total_s`."""
     first_wait_s: Seconds = 1.0
     """Wait before the second attempt, doubled with each further one and shortened by up to half at random."""
     max_wait_s: Seconds = 60.0

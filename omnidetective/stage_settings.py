@@ -67,7 +67,11 @@ class AnnotateSettings(Section):
     fps: Annotated[float, Field(gt=0)] = 2.0
     """Frames a second that an annotator is shown, up to `max_frames` (AVoCaDO and ASID: 2)."""
     max_frames: Count = 32
-    """Most frames that an annotator is shown at once."""
+    """Most frames that an annotator is shown at once; of an image of several pages, most pages."""
+    tiles: Annotated[int, Field(ge=0)] = 4
+    """Most tiles of each page of an image that an annotator is shown beside the whole, where the page is larger than
+    `media.frame_longest_side_px`: so that a document can be read. They cover all of the page, at full resolution if so
+    many suffice. Each costs as much as a picture; 0: only the whole. See docs/guides/images.md."""
     max_tokens: Count = 2048
     """Longest candidate, in tokens of the model."""
 
@@ -153,12 +157,25 @@ class GateSettings(Section):
     max_tokens_per_s: Annotated[float, Field(gt=0)] = 100.0
     """Most of them for each second of the clip; 400 are always allowed."""
     judge: bool = True
-    """Let the judge score how complete the merged caption is, seeing the captions before and after the merge."""
+    """Let the judge score a caption that nothing else speaks against, by the `rubric`."""
+    rubric: Literal["completeness", "professional"] = "completeness"
+    """What the judge scores: how complete a merged caption is, seeing the captions before and after the merge; or, for
+    any caption, each of several dimensions from 1 to 3, of which only all threes are accepted (MetaCaptioner)."""
     completeness: Annotated[int, Field(ge=1, le=5)] = 4
     """Lowest completeness score that is accepted (AVoCaDO keeps 4 and 5)."""
+    shows: Shows = ()
+    """What the judge gets of the clip for the rubric `professional`, besides caption and measurements; for
+    `completeness` it compares texts alone."""
+    fps: Annotated[float, Field(gt=0)] = 1.0
+    """Frames a second that it is shown, up to `max_frames`."""
+    max_frames: Count = 16
+    """Most frames that it is shown at once."""
+    samples: Annotated[int, Field(ge=1, le=16)] = 1
+    """Most captions that are drawn: a rejected one is merged anew by the integrator, knowing nothing of the one before,
+    until one is accepted; else the best is kept. The record lists all. Merges that rules make are not drawn again."""
     grounding: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Lowest share of sentences that cite evidence."""
     max_errors: Annotated[int, Field(ge=0)] = 0
     """Most errors in the final caption that instruments prove."""
     retry: Annotated[int, Field(ge=0, le=3)] = 0
-    """How often a rejected clip is sent through again, with the reasons as hints."""
+    """How often a rejected clip is sent through again, with the reasons as hints; each time draws `samples`."""

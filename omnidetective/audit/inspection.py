@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from omnidetective.audit import camera, cuts, form, quotes, screen_text, sounds, times
+from omnidetective.audit import camera, cuts, figures, form, quotes, screen_text, sounds, times
 from omnidetective.audit.finding import Confirmation, Finding, Inspection
 from omnidetective.audit.reading import Reading
 from omnidetective.captions.alignment import THRESHOLD
@@ -21,6 +21,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (sounds.CHECK, sounds.check),
     (cuts.CHECK, cuts.check),
     (camera.CHECK, camera.check),
+    (figures.CHECK, figures.check),
     (times.CHECK, times.check),
     (form.CHECK, form.check),
 )

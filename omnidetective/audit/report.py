@@ -30,24 +30,30 @@ _SAME_SIGN = str.maketrans(
 _LONGEST_SNIPPET = 2000
 
 
-def of_inspection(inspection: Inspection, attributes: Collection[Attribute]) -> Report:
+def of_inspection(
+    inspection: Inspection, attributes: Collection[Attribute], *, elsewhere: Attribute | None = None
+) -> Report:
     """The findings of the instruments in the shape of the record.
 
     Args:
         attributes: which to keep; findings about form and times are always kept.
+        elsewhere: where to keep the findings about all others: an image has no narrative that could be wrong.
     """
     found: dict[Attribute, AttributeAudit] = {}
     for finding in inspection.findings:
-        if finding.attribute not in attributes and finding.check not in _ALWAYS:
+        attribute = finding.attribute
+        if attribute not in attributes and elsewhere is not None:
+            attribute = elsewhere
+        elif attribute not in attributes and finding.check not in _ALWAYS:
             continue
-        part = found.get(finding.attribute, AttributeAudit())
+        part = found.get(attribute, AttributeAudit())
         if finding.kind == "error":
             error = AuditError(snippet=finding.snippet, why=finding.why, evidence=finding.evidence, check=finding.check)
             part = part.model_copy(update={"errors": (*part.errors, error)})
         else:
             lack = AuditMissing(what=finding.snippet, why=finding.why, evidence=finding.evidence, check=finding.check)
             part = part.model_copy(update={"missing": (*part.missing, lack)})
-        found[finding.attribute] = part
+        found[attribute] = part
     return _ordered(found)
 
 

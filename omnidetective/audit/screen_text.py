@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 
+from omnidetective.audit.altered import altered
 from omnidetective.audit.finding import Confirmation, Finding, Inspection, clipped, quoted, verbatim
 from omnidetective.audit.reading import Piece, Reading, looked_at
 from omnidetective.audit.stretch import LONGEST_CHARS, best_stretch
@@ -19,6 +20,7 @@ from omnidetective.captions.quotes import Quote
 from omnidetective.case import Case
 from omnidetective.evidence import TextCard, TextEvidence
 from omnidetective.grounding import content_words
+from omnidetective.page_evidence import ChartEvidence, CodeEvidence, TableEvidence
 from omnidetective.records import Observation
 
 CHECK = "screen_text"
@@ -33,6 +35,7 @@ _MOST_QUOTES = 400
 _MOST_CARDS = 400
 _MOST_MISSING = 20
 _MOST_TOGETHER = 20
+_MOST_NAMED = 3
 _LIKELY = 60
 """Rough likeness, 0…100, from which a card is looked at closely; no card that is alike has less."""
 
@@ -57,6 +60,7 @@ def check(reading: Reading) -> Inspection:
     findings: list[Finding] = []
     confirmed: list[Confirmation] = []
     spoken = transcripts(case)
+    elsewhere = tuple(_read_elsewhere(case))
     told: set[int] = set()
     piece_before: Piece | None = None
     for quote, piece in reading.quotes[:_MOST_QUOTES]:
@@ -65,10 +69,12 @@ def check(reading: Reading) -> Inspection:
         lead = reading.caption[piece.start : quote.start]
         at_once = piece.opens and piece is not piece_before and not _LATER.search(lead)
         piece_before = piece
-        places = list(_places(quote.text, cards))
+        places = list(_places(quote.text, (*cards, *elsewhere)))
         told.update(id(card) for place in places for card, _ in place)
         fitting = [place for place in places if not _off(place, piece, reading, at_once=at_once)]
-        if fitting:
+        if fitting and quote.kind == "screen" and (changed := _altered(quote.text, fitting)):
+            findings.append(_exchanged(quote, changed, fitting[0], reading))
+        elif fitting:
             where = (quote.start, quote.end)
             confirmed.append(reading.bears_out(CHECK, "objects", where, _ids(fitting[0])))
         elif quote.kind == "screen" and places:
@@ -88,6 +94,26 @@ def cards_of(case: Case) -> tuple[Read, ...] | None:
         looked = True
         found += [(card, observation.id) for card in evidence.cards if _plain(card.text)]
     return tuple(sorted(found, key=lambda item: item[0].start_s or 0.0)) if looked else None
+
+
+def _read_elsewhere(case: Case) -> Iterator[Read]:
+    """What the readers of charts, tables and code have read themselves: turned, cut at a rule, or put together."""
+    for observation in case.answers:
+        match observation.data:
+            case ChartEvidence(charts=charts):
+                for chart in charts:
+                    texts = {
+                        chart.title,
+                        chart.x_title,
+                        chart.y_title,
+                        *(t for p in chart.points for t in (p.label, p.series)),
+                    }
+                    yield from ((TextCard(text=text, page=chart.page), observation.id) for text in texts if text)
+            case TableEvidence(tables=tables):
+                for table in tables:
+                    yield from ((TextCard(text=c.text, page=table.page), observation.id) for c in table.cells if c.text)
+            case CodeEvidence(blocks=blocks):
+                yield from ((TextCard(text=block.text, page=block.page), observation.id) for block in blocks)
 
 
 def reads(case: Case, text: str) -> bool | None:
@@ -168,6 +194,20 @@ def _span_s(card: TextCard) -> tuple[float, float] | None:
     if card.start_s is None:
         return None
     return card.start_s, card.start_s if card.end_s is None else card.end_s
+
+
+def _altered(text: str, places: Sequence[Sequence[Read]]) -> tuple[str, ...]:
+    """What no place has of a quotation, where all of them were read surely; of the place that has most."""
+    cards = [card for place in places for card, _ in place]
+    if not all(card.score is None or card.score >= SURE for card in cards):
+        return ()
+    return min((altered(text, [card.text for card, _ in place]) for place in places), key=len)
+
+
+def _exchanged(quote: Quote, changed: Sequence[str], place: Sequence[Read], reading: Reading) -> Finding:
+    words = ", ".join(quoted(word) for word in changed[:_MOST_NAMED])
+    why = f"{words} is not in the text that OCR read: {quoted(' '.join(card.text for card, _ in place))}"
+    return Finding(CHECK, "objects", "error", reading.caption[quote.start : quote.end], clipped(why), _ids(place))
 
 
 def _at_other_time(quote: Quote, piece: Piece, place: Sequence[Read], reading: Reading) -> Finding:

@@ -67,7 +67,8 @@ def canonical_anchors(text: str, duration_s: float | None) -> Canonical:
 
     Args:
         text: the caption.
-        duration_s: length of the clip; None for an image, all of whose anchors are left alone.
+        duration_s: length of the clip; None for an image, which has no time: "At 7s," is taken out, and times of any
+            other form, which a clock in the picture may show, are left for the audit.
     """
     adjustments: list[str] = []
     for _ in range(MAX_ROUNDS):
@@ -86,9 +87,10 @@ def _round(text: str, duration_s: float | None) -> tuple[str, list[str]]:
     at_head = False  # an anchor taken out just before left the head of its sentence to what follows
     case: Literal["upper", "lower", "as it is"] = "as it is"
     for anchor in find_anchors(text):
-        if not is_inside(anchor, duration_s):
+        needless = duration_s is None and anchor.form == "canonical"
+        if not needless and not is_inside(anchor, duration_s):
             continue
-        again = before is not None and before.second == anchor.second
+        again = needless or (before is not None and before.second == anchor.second)
         before = anchor
         if not again and anchor.form == "canonical":
             continue
@@ -97,7 +99,8 @@ def _round(text: str, duration_s: float | None) -> tuple[str, list[str]]:
         at_head = opens_sentence(text, anchor.start) or (at_head and not between.strip())
         position = _past_space(text, anchor.end)
         if again:
-            made.append(f"“{anchor.text}” was taken out: it repeats the second before it")
+            why = "an image has no time" if needless else "it repeats the second before it"
+            made.append(f"“{anchor.text}” was taken out: {why}")
             case = "upper" if at_head else "as it is"
             continue
         written = anchor_text(anchor.second)

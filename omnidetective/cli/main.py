@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "merge": ("omnidetective.cli.merge", "Join the outputs of several runs into one, and prove it whole."),
     "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip, write your own."),
     "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),
+    "domains": ("omnidetective.cli.domains", "List the domains of pictures, and show who looks at one."),
     "config": ("omnidetective.cli.config", "Show the configuration and where each value comes from."),
     "cache": ("omnidetective.cli.cache", "Look at the kept answers of models, and clear old ones away."),
     "weights": ("omnidetective.cli.weights", "List, fetch and check the models of the embedded cast."),

@@ -19,7 +19,8 @@ _DIR = click.option(
 def prompts() -> None:
     """Look at the prompts of a run.
 
-    To change one, copy its file into a folder of your own, under the same name, and give `--prompts DIR`.
+    To change one, copy its file into a folder of your own, under the same name, and give `--prompts DIR`. Prompts for
+    agents of domains of your own lie there in `capflow/`.
     """
 
 
@@ -79,10 +80,10 @@ def diff(folder: Path) -> None:
     built_in = {prompt.name: prompt for prompt in PromptLibrary()}
     same = True
     for prompt in PromptLibrary(folder):
-        old = built_in[prompt.name]
-        if prompt.path == old.path:
+        old = built_in.get(prompt.name)
+        if old is not None and prompt.path == old.path:
             continue
-        before, after = (p.path.read_text(encoding="utf-8").splitlines() for p in (old, prompt))
+        before, after = (p.path.read_text(encoding="utf-8").splitlines() if p else [] for p in (old, prompt))
         for line in difflib.unified_diff(before, after, f"built-in {prompt.name}", str(prompt.path), lineterm=""):
             same = False
             click.echo(line)

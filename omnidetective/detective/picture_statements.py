@@ -76,13 +76,13 @@ def stands_still(case: Case, evidence: ShotEvidence) -> bool:
 def faces(case: Case) -> Iterator[Statement]:
     """How many faces are seen, where that holds for a while."""
     for observation, evidence in case.evidence(FaceEvidence):
-        steady = [count for count in evidence.counts if count.faces and count.end_s - count.start_s >= _STEADY_S]
+        steady = [count for count in evidence.counts if count.faces and _lasts_s(count) >= _STEADY_S]
         if case.clip.whole is None:
             steady = [count for count in evidence.counts if count.faces]
         if len(steady) > _MOST:
             continue
         for count in steady:
-            whole = case.clip.whole is None or count.end_s - count.start_s >= _THROUGHOUT * case.clip.duration_s
+            whole = case.clip.whole is None or _lasts_s(count) >= _THROUGHOUT * case.clip.duration_s
             start_s, end_s = (None, None) if whole else (count.start_s, count.end_s)
             yield Statement(start_s, end_s, _face_clause(count), "visual", (observation.id,), order=1)
 
@@ -101,6 +101,10 @@ def looks(case: Case) -> Iterator[Statement]:
 
 def _seconds(moves: list[CameraMove]) -> float:
     return sum(move.end_s - move.start_s for move in moves)
+
+
+def _lasts_s(count: FaceCount) -> float:
+    return 0.0 if count.start_s is None or count.end_s is None else count.end_s - count.start_s
 
 
 def _face_clause(count: FaceCount) -> str:

@@ -23,6 +23,9 @@ from omnidetective.stage_settings import InvestigateSettings
 FIRST_QUESTIONS = {
     "asr": "What is said, when, and in which language?",
     "ocr": "Which text is shown, where, and from when to when?",
+    "tables": "Which tables are there, and what stands in their cells?",
+    "code": "Which program text is shown, in which language, and what does it define?",
+    "charts": "Which charts are shown, and which values do they have?",
     "shots": "Where are the cuts and fades, does anything move within the shots, and what does the camera do?",
     "faces": "How many faces are seen at once, and when?",
     "colour": "Which colours fill the picture, how bright is it, and when does that change?",
@@ -30,7 +33,7 @@ FIRST_QUESTIONS = {
     "sound": "How loud is it, where is silence, and which kinds of sound are heard?",
 }
 """What each built-in instrument is asked about a whole clip."""
-_LATER = ("faces", "colour", "metadata")
+_LATER = ("tables", "charts", "code", "faces", "colour", "metadata")
 """Asked about the whole clip when the others have answered, after the denser looks: most useful first."""
 OPEN_QUESTION = "What can be observed, in detail and in order of time?"
 

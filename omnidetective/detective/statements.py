@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from omnidetective.case import Case
+from omnidetective.detective.told_boxes import told_by_place
 from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, SpeechEvidence, TextCard, TextEvidence
 from omnidetective.language_names import language_name
 
@@ -83,10 +84,15 @@ def shot_starts(case: Case) -> list[float]:
     return sorted(cut_times | soft)
 
 
-def texts(case: Case) -> Iterator[Statement]:
-    """The text on screen. Lines that appear at the same moment make one statement."""
+def texts(case: Case, *, told: frozenset[str] = frozenset()) -> Iterator[Statement]:
+    """The text on screen. Lines that appear at the same moment make one statement.
+
+    Args:
+        told: texts that other statements quote, and that are left out here.
+    """
     cut_times = [cut.time_s for _, shots in case.evidence(ShotEvidence) for cut in shots.cuts]
-    for together in _appearing_together(_cards(case)):
+    once = (item for item in _cards(case) if item[0].text not in told and not told_by_place(item[0], case))
+    for together in _appearing_together(once):
         cards = [card for card, _ in together]
         evidence = tuple(dict.fromkeys(i for _, ids in together for i in ids))
         ends = [card.end_s for card in cards if card.end_s is not None]
@@ -168,6 +174,7 @@ def _text_clause(cards: list[TextCard]) -> str:
     sure = all(card.score is None or card.score >= SURE for card in cards)
     boxes = [card.box for card in cards if card.box is not None]
     where = _place(_around(boxes)) if len(boxes) == len(cards) else ""
+    where += "" if cards[0].page is None else f" {'of' if where else 'on'} page {cards[0].page}"
     quoted = ", ".join(f"“{card.text}”" for card in cards)
     if len(cards) == 1:
         return f"the text {quoted} {'is' if sure else 'seems to be'} shown{where}"
@@ -181,7 +188,11 @@ def _appearing_together(
     group: list[tuple[TextCard, tuple[str, ...]]] = []
     for item in cards:
         start_s, before_s = item[0].start_s, group[0][0].start_s if group else None
-        if group and (start_s is None or before_s is None or start_s - before_s <= _TOGETHER_S):
+        if (
+            group
+            and item[0].page == group[0][0].page
+            and (start_s is None or before_s is None or start_s - before_s <= _TOGETHER_S)
+        ):
             group.append(item)
             continue
         if group:
@@ -201,7 +212,7 @@ def _cards(case: Case) -> tuple[tuple[TextCard, tuple[str, ...]], ...]:
     for observation, evidence in case.evidence(TextEvidence):
         for card in evidence.cards:
             for i, (known, ids) in enumerate(merged):
-                if known.text == card.text and _touch(known, card):
+                if known.text == card.text and known.page == card.page and _touch(known, card):
                     merged[i] = _union(known, card), tuple(dict.fromkeys((*ids, observation.id)))
                     break
             else:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from omnidetective.captions.moments import canonical_anchors
 from omnidetective.case import Case
 from omnidetective.detective.conversation import CONCLUDE, INQUIRE
 from omnidetective.detective.inquiry import (
@@ -100,8 +101,12 @@ def conclusion(arguments: ConclusionArguments, case: Case) -> Conclude:
             events.append(fitted)
         if remark:
             remarks.append(remark)
+    caption = arguments.caption.strip()
+    if case.clip.whole is None:
+        timeless = canonical_anchors(caption, None)
+        caption, remarks = timeless.text.strip(), [*remarks, *timeless.adjustments]
     return Conclude(
-        caption=arguments.caption.strip(),
+        caption=caption,
         events=tuple(sorted(events, key=lambda e: e.start_s or 0.0)),
         absent=known_attributes(arguments.absent),
         contradictions=tuple(text.strip() for text in arguments.contradictions if text.strip()),

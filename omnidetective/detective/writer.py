@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from omnidetective.case import Case
+from omnidetective.detective.code_statements import code
+from omnidetective.detective.page_statements import charts, told_in_charts
 from omnidetective.detective.picture_statements import camera, faces, fades, looks, stands_still
 from omnidetective.detective.statements import Statement, cuts, joined, number_name, silences, sounds, speech, texts
+from omnidetective.detective.table_statements import tables
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence
 from omnidetective.records import Event
 
@@ -35,7 +38,10 @@ def write(case: Case) -> Account:
         [
             *cuts(case),
             *(statement for statement in pictures if statement.start_s is not None),
-            *texts(case),
+            *texts(case, told=told_in_charts(case)),
+            *tables(case),
+            *charts(case),
+            *code(case),
             *speech(case),
             *sounds(case),
             *silences(case),
@@ -58,7 +64,9 @@ def _whole(case: Case) -> Iterator[Statement]:
     shots = next(iter(case.evidence(ShotEvidence)), None)
     if facts.modality == "image":
         ids = tuple(o.id for o in case.answers[:1])
-        yield Statement(None, None, f"this is a {_format(facts.width, facts.height)}still image", "visual", ids)
+        pages = f" of {number_name(facts.pages)} pages" if facts.pages else ""
+        form = f"{_format(facts.width, facts.height)}still image{pages}"
+        yield Statement(None, None, f"this is a {form}", "visual", ids)
         return
     length = _seconds(facts.duration_s or 0.0)
     if facts.has_video and shots is not None:

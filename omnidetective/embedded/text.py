@@ -1,5 +1,8 @@
 """Text in a picture: PP-OCRv6 by RapidOCR, whose models travel in its package.
 
+A large picture is looked through at a smaller size, and its lines are read from it as it is: finding them takes far
+fewer pixels than reading them. Where they are too small to be found so, tiles of it are looked through besides.
+
 Between finding the lines and reading them the contrast of each line is stretched to the full range. Measured on
 rendered text: on a mid-grey ground the recogniser otherwise runs words together (13 of 48 blocks; none afterwards).
 """
@@ -12,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omnidetective.embedded.inference import load_once
+from omnidetective.embedded.text_regions import Region, in_tile, merged, scaled
+from omnidetective.tiling import Tile, tile_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +28,16 @@ _LEAST_DETECTION = 0.35
 """Of the detector; lower than its own 0.5, which loses short words."""
 _SHORTEST_SIDE_PX = 544
 """Smaller pictures are made this large. The engine's own 736 found no more in 360p frames, and takes twice as long."""
+_LOOK_SIDE_PX = 1280
+"""Longest side of what is looked through at once."""
+_SMALL_PX = 11.5
+"""Lines that are lower than this in what is looked through may have neighbours that are overlooked there."""
+_WANTED_PX = 18.0
+"""Tiles are looked through at a size at which the smallest lines that were found are this high."""
+_SMALLEST_LINES = 0.1
+"""Share of the lines that are the smallest ones."""
+_MOST_TILES = 24
+_TILE_OVERLAP = 0.1
 _LEAST_SCORE = 0.6
 _LEAST_SCORE_SHORT = 0.85
 """For one or two characters: texture often looks like those."""
@@ -89,18 +104,51 @@ class TextModel:
         if picture is None:
             raise ValueError("not a picture")
         with self._lock:
-            found = self._engine(picture, use_det=True, use_cls=False, use_rec=False)
-            if getattr(found, "boxes", None) is None:
-                return ()
-            lines = [line for corners in found.boxes if (line := self._read_line(picture, corners)) is not None]
+            regions = self._regions(picture)
+            lines = [line for region in regions if (line := self._read_line(picture, region)) is not None]
         height, width = picture.shape[:2]
         return in_reading_order(join_parts(lines, aspect=width / height))
 
-    def _read_line(self, picture: Any, corners: NDArray[Any]) -> TextLine | None:
+    def _regions(self, picture: Any) -> tuple[Region, ...]:
+        """Where the lines are."""
+        height, width = picture.shape[:2]
+        whole, scale = self._found(picture)
+        smallest = sorted(region.thickness for region in whole)[: max(1, round(_SMALLEST_LINES * len(whole)))]
+        if scale == 1.0 or not smallest or smallest[-1] * scale >= _SMALL_PX:
+            return whole
+        # As large as the smallest lines need it; then as many tiles as that takes.
+        wanted = min(1.0, _WANTED_PX / smallest[-1])
+        side_px = round(_LOOK_SIDE_PX / wanted)
+        grid = tile_grid(width, height, side_px=side_px, most=_MOST_TILES, overlap=_TILE_OVERLAP)
+        tiled = [
+            in_tile(region, tile, width=width, height=height)
+            for tile in grid
+            for region in self._found(picture, tile)[0]
+        ]
+        return merged(whole, tiled, shared_px=_TILE_OVERLAP * side_px)
+
+    def _found(self, picture: Any, tile: Tile | None = None) -> tuple[tuple[Region, ...], float]:
+        """Regions that the detector finds in a picture or a tile of it, and at which scale it looked."""
+        import cv2
+
+        part = picture if tile is None else picture[tile.top : tile.bottom, tile.left : tile.right]
+        height, width = part.shape[:2]
+        scale = min(1.0, _LOOK_SIDE_PX / max(width, height))
+        if scale < 1.0:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        found = self._engine(part, use_det=True, use_cls=False, use_rec=False)
+        boxes = [] if getattr(found, "boxes", None) is None else found.boxes
+        left, top = (0, 0) if tile is None else (tile.left, tile.top)
+        return tuple(scaled(corners, by=scale, left=left, top=top) for corners in boxes), scale
+
+    def _read_line(self, picture: Any, region: Region) -> TextLine | None:
+        import numpy as np
         from rapidocr.utils.process_img import get_rotate_crop_image
 
+        corners = np.array(region.corners, dtype=np.float32)
         read = self._engine(
-            _stretched(get_rotate_crop_image(picture, corners.astype("float32"))),
+            _stretched(get_rotate_crop_image(picture, corners)),
             use_det=False,
             use_cls=False,
             use_rec=True,

@@ -94,7 +94,7 @@ class PermitDesk:
             decided.append(refusal is None)
 
         decided: list[bool] = []
-        ours = self._keeper.ask(CallPlan(self._lanes[ask.lane], ask.tokens, ask.cost_usd), decide)
+        ours = self._keeper.ask(CallPlan(self._lanes[ask.lane], ask.tokens, ask.cost_usd, ask.refusals), decide)
         if not decided:
             known.append(ours)
             self._asked[ask.ticket] = ours

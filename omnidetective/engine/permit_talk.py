@@ -27,6 +27,7 @@ class Ask(NamedTuple):
     lane: int
     tokens: int
     cost_usd: Decimal | None
+    refusals: int
 
 
 class Settle(NamedTuple):

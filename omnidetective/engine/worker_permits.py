@@ -68,7 +68,7 @@ class WorkerPermits:
             return _Unasked(self, lane, ticket, plan.cost_usd)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking[ticket] = answer
-        self._say(Ask(ticket, lane.number, plan.tokens, plan.cost_usd))
+        self._say(Ask(ticket, lane.number, plan.tokens, plan.cost_usd, plan.refusals))
         try:
             await answer
         except asyncio.CancelledError:

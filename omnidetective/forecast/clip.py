@@ -1,4 +1,4 @@
-"""One clip: the calls of all its stages, whole or in segments, and once more where the gate may send it back."""
+"""One clip: the calls of all its stages, whole or in segments, and again where the gate may have it drawn anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from omnidetective.forecast.calls import Bounds, Expected, joined
+from omnidetective.forecast.gating import most_draws
 from omnidetective.forecast.ground import Ground
 from omnidetective.forecast.piece import Piece
 from omnidetective.forecast.stages import FORECASTS
@@ -34,9 +35,11 @@ def segment_counts(duration_s: float, max_s: float) -> tuple[int, int]:
 def _in_parts(ground: Ground, facts: MediaFacts, parts: int) -> tuple[Expected, ...]:
     part_s = (facts.duration_s or 0.0) / parts
     expected = list(_steps(ground.plan, Piece(ground, facts, parts, part_s)))
-    for _ in range(ground.settings.gate.retry):
-        for one in _steps(ground.plan.again(), Piece(ground, facts, parts, part_s, again=True)):
-            expected.append(one.times(0.0, 1.0))
+    draws = most_draws(ground)
+    for sent_back, more in ((False, draws - 1), (True, draws * ground.settings.gate.retry)):
+        if more:
+            again = _steps(ground.plan.again(), Piece(ground, facts, parts, part_s, again=sent_back))
+            expected += [one.times(0.0, more) for one in again]
     return joined(one for one in expected if one.calls != Bounds())
 
 

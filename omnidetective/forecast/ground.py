@@ -26,12 +26,15 @@ from omnidetective.observers.base import ObserverContext, ObserverSpec
 from omnidetective.observers.filming import hears_apart
 from omnidetective.observers.looking import FrameSettings, base_frames, most_pictures
 from omnidetective.observers.registry import ToolBox, fits
+from omnidetective.observers.tiles import StillLook, still_sizes
 from omnidetective.observers.witness import frames_wanted
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import MediaFacts
 from omnidetective.section import Shows
 from omnidetective.settings import Settings
 from omnidetective.stages import STAGES
+from omnidetective.stages.domain_agents import check_agents
+from omnidetective.stages.drawing import require_draws
 from omnidetective.stages.plan import StagePlan
 
 _NO_KEY = "not-set"
@@ -41,6 +44,8 @@ _FIRST_TOKEN_S = Size(0.4, 2.0)
 _PROMPT_TOKENS_PER_S = 5000.0
 _ENGLISH = 0.7
 _STAMP = "Frame at 12.34 s:"
+_PLACE = "; 3: top right (46–100 % across, 0–54 % down). Pictures 2 to 5 show parts of it larger, in 2 rows"
+"""What the words about pages and tiles come to for each of them, at most."""
 _NOTE = (
     "The film above is the part from 12.34 to 23.45 s of the clip: add 12.34 s to the times in it. You hear its sound."
 )
@@ -86,8 +91,11 @@ class Ground:
         settings = config.settings
         prompts = PromptLibrary(settings.prompts)
         plan = StagePlan.of(config.workflow, STAGES)
+        require_draws(plan, settings, workflow=config.workflow.name)
         for role in plan.roles(settings):
             cast.require(role)
+        if "route" in plan.names:
+            check_agents(settings, prompts, cast)
         hosts = {role: _host(config, role) for role in {*config.model_set.roles, *ROLES}}
         toolbox = ToolBox(ObserverContext(cast, config.model_set, prompts, settings))
         return cls(settings, cast, toolbox, prompts, plan, hosts)
@@ -130,12 +138,14 @@ class Ground:
         part_s: float,
         look: FrameSettings | None = None,
         named: bool = False,
+        tiles: int = 0,
     ) -> Shown:
         """What a role's model is shown of ``part_s`` seconds: see ``stages.asking.exhibit``.
 
         Args:
             look: of a witness whose frames are chosen: see ``observers.looking.frames_chosen``.
             named: whether the question names times.
+            tiles: most tiles of each page of an image.
         """
         can, model = self.can(role), self.model(role)
         media = sound = sound_s = 0.0
@@ -144,16 +154,23 @@ class Ground:
             hears = "audio" in shows and facts.has_audio and can.audio and can.mixed_media
             most = can.max_media_parts - 1 if can.max_media_parts is not None and hears else can.max_media_parts
             still = facts.modality == "image"
-            if still or look is None:
-                images = 1 if still else frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
+            side_px = self.settings.media.frame_longest_side_px
+            if still:
+                seen = StillLook.of(max_frames=max_frames, most=most, tiles=tiles if look is None else look.tiles)
+                sizes = still_sizes(facts, seen, side_px=side_px)
+                media += sum(image_tokens(*size, model=model) for size in sizes)
+                media += text_tokens(_PLACE) * len(sizes) if len(sizes) > 1 else 0
+                images = len(sizes)
+            elif look is None:
+                images = frames_wanted(part_s, fps=fps, max_frames=max_frames, most=most)
             else:
                 most = most_pictures(can, beside=1 if hears else 0)
                 images = base_frames(part_s, look, clip_fps=facts.fps, most=most)
                 room = look.question_frames if most is None else min(look.question_frames, most - images)
                 images += room if named else 0
-            width, height = _fitted(facts, self.settings.media.frame_longest_side_px)
-            stamp = 0 if still else text_tokens(_STAMP)
-            media += images * (image_tokens(width, height, model=model) + stamp)
+            if not still:
+                width, height = fitted(facts, side_px)
+                media += images * (image_tokens(width, height, model=model) + text_tokens(_STAMP))
         if "audio" in shows and facts.has_audio and can.audio and (not images or can.mixed_media):
             longest_s = can.max_audio_s
             if longest_s is None or part_s <= longest_s + 0.5:
@@ -261,7 +278,7 @@ def _host(config: Config, role: str) -> str | None:
         return None
 
 
-def _fitted(facts: MediaFacts, longest_px: int) -> tuple[int, int]:
+def fitted(facts: MediaFacts, longest_px: int) -> tuple[int, int]:
     """Width and height of a frame as it is sent; a common shape where it is not known."""
     width, height = facts.width or longest_px, facts.height or longest_px * 9 // 16
     scale = min(1.0, longest_px / max(width, height))

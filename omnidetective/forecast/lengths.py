@@ -15,6 +15,8 @@ from omnidetective.records import MediaFacts
 OBSERVATION_FRAME = exactly(60.0)
 """What stands around an answer when it is handed on: id, observer, span and question."""
 WITNESS_ANSWER = Size(60.0, 300.0)
+REPORT = Size(100.0, 800.0)
+"""What an agent of a domain says of one picture; of a clip, its length is added as for captions."""
 QUESTION = Size(30.0, 90.0)
 """One inquiry of the detective, with its span and attributes."""
 FINDING = Size(40.0, 110.0)
@@ -41,23 +43,34 @@ class Lengths:
     transcript: Size
 
 
-def lengths_of(ground: Ground, facts: MediaFacts, part_s: float, *, candidates: Size, inquiries: Size) -> Lengths:
+def lengths_of(
+    ground: Ground, facts: MediaFacts, part_s: float, *, candidates: Size, inquiries: Size, reports: Size = NOTHING
+) -> Lengths:
     """The lengths of one part.
 
     Args:
         candidates: how many captions of it there are.
         inquiries: questions to witnesses about it.
+        reports: answers of agents that are no captions.
     """
     longest = ground.settings.ensemble.answer_chars * _TOKENS_OF_CHARS
     caption = Size(80.0 + 1.5 * part_s, 350.0 + 7.0 * part_s).at_most(ground.settings.annotate.max_tokens)
     instruments = len(ground.observers(facts, "instrument"))
     measured = Size(20.0 + 0.5 * part_s, 150.0 + 5.0 * part_s).at_most(longest).plus(OBSERVATION_FRAME)
     answers = WITNESS_ANSWER.plus(OBSERVATION_FRAME)
+    report = report_of(part_s).at_most(longest).plus(OBSERVATION_FRAME)
     speech = Size(0.0, 8.0 * part_s) if facts.has_audio else NOTHING
     told = caption.at_most(longest).plus(exactly(15.0))
     return Lengths(
         caption=caption,
         told=told.times(candidates.low, candidates.high),
-        observations=answers.times(inquiries.low, inquiries.high).plus(measured.times(instruments)),
+        observations=answers.times(inquiries.low, inquiries.high).plus(
+            report.times(reports.low, reports.high), measured.times(instruments)
+        ),
         transcript=speech,
     )
+
+
+def report_of(part_s: float) -> Size:
+    """The answer of one agent of a domain."""
+    return REPORT.plus(Size(1.5 * part_s, 7.0 * part_s))

@@ -8,13 +8,15 @@ from math import ceil
 
 from omnidetective.forecast import investigation as detective
 from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exactly
+from omnidetective.forecast.domain_agents import domains_for, guidelines, listen, reports
 from omnidetective.forecast.ground import Ground
 from omnidetective.forecast.lengths import Lengths, lengths_of
 from omnidetective.records import MediaFacts
 from omnidetective.stage_settings import AnnotatorSettings
 from omnidetective.stages import ensemble
-from omnidetective.stages.annotate import has_any_of
 from omnidetective.stages.asking import Look
+from omnidetective.stages.domain_agents import tells_of
+from omnidetective.stages.onlooker import has_any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,18 @@ class Piece:
         return {n: a for n, a in self.annotators.items() if a.role != "asr" and self.ground.asks(a.role)}
 
     @property
+    def by_domain(self) -> bool:
+        """Whether agents of its domain look at it, in the place of annotators."""
+        return self.has("route") and self.has("annotate")
+
+    @property
+    def told_of_domain(self) -> Mapping[str, list[str]]:
+        """What the integrator is told of the clip's domain: of that with the most to tell."""
+        domains = domains_for(self.ground, self.facts) if self.has("route") else ()
+        longest = sorted(domains, key=lambda domain: len(domain.tells))[-1:]
+        return {"domains": [domain.title for domain in longest], "tells": tells_of(longest)}
+
+    @property
     def detective(self) -> bool:
         """Whether a model plays a detective of this workflow."""
         return self.has("investigate") and self.ground.asks(detective.ROLE)
@@ -56,6 +70,7 @@ class Piece:
     def hears_words(self) -> bool:
         """Whether somebody is shown the words while the clip is captioned."""
         wanted = any("transcript" in a.shows for a in (*self.chats.values(), *self._transcripts))
+        wanted = wanted or (self.by_domain and listen(self.ground, self.facts))
         return wanted and "asr" in self.ground.toolbox.observers and self.facts.has_audio
 
     @property
@@ -67,13 +82,23 @@ class Piece:
     @property
     def candidates(self) -> Size:
         """Captions of one part."""
+        if self.by_domain:
+            return guidelines(self.ground, self.facts).plus(exactly(self.has("investigate")))
         least = len(self.chats) + self.has("investigate")
         return Size(least, least + (len(self._transcripts) if self.hears_words else 0))
 
     @property
     def lengths(self) -> Lengths:
         """How long texts about one part get."""
-        return lengths_of(self.ground, self.facts, self.part_s, candidates=self.candidates, inquiries=self.inquiries)
+        told = reports(self.ground, self.facts) if self.by_domain else NOTHING
+        return lengths_of(
+            self.ground,
+            self.facts,
+            self.part_s,
+            candidates=self.candidates,
+            inquiries=self.inquiries,
+            reports=told,
+        )
 
     @property
     def waves(self) -> int:

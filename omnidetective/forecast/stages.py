@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from omnidetective.detective.inquiry import attributes_of
 from omnidetective.forecast import investigation as detective
 from omnidetective.forecast.auditing import examined, judged
+from omnidetective.forecast.by_domain import asked_by_domain
 from omnidetective.forecast.calls import NOTHING, Expected, Question, Size, exactly
+from omnidetective.forecast.gating import gated
 from omnidetective.forecast.lengths import EVENT_FACTOR, FINDING
 from omnidetective.forecast.listening import by_transcriber, is_served
 from omnidetective.forecast.piece import Piece
-from omnidetective.stages import auditor, ensemble, gate, refine, split, verify
+from omnidetective.forecast.routing import routed
+from omnidetective.stages import auditor, ensemble, refine, split, verify
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart
 
 _FORM_OF_ONE_ATTRIBUTE = Size(25.0, 40.0)
@@ -31,6 +34,9 @@ def _investigate(piece: Piece) -> Iterator[Expected]:
 
 
 def _annotate(piece: Piece) -> Iterator[Expected]:
+    if piece.has("route"):
+        yield from asked_by_domain(piece)
+        return
     ground, facts, settings = piece.ground, piece.facts, piece.ground.settings.annotate
     if piece.hears_words and is_served(ground, facts):
         yield by_transcriber(ground, "annotate", piece.part_s, parts=piece.parts)
@@ -38,7 +44,13 @@ def _annotate(piece: Piece) -> Iterator[Expected]:
         role = annotator.role
         can = ground.can(role)
         shown = ground.shown(
-            facts, role, annotator.shows, fps=settings.fps, max_frames=settings.max_frames, part_s=piece.part_s
+            facts,
+            role,
+            annotator.shows,
+            fps=settings.fps,
+            max_frames=settings.max_frames,
+            part_s=piece.part_s,
+            tiles=settings.tiles,
         )
         reads = "transcript" in annotator.shows and can.text_prompt and piece.hears_words
         if not shown.media and not reads:
@@ -84,6 +96,7 @@ def _ensemble(piece: Piece) -> Iterator[Expected]:
         sees="frames" in settings.shows,
         hears="audio" in settings.shows,
         reads="transcript" in settings.shows,
+        **piece.told_of_domain,
     )
     earlier = NOTHING if piece.parts == 1 else lengths.caption.times((piece.parts - 1) / 2).at_most(6000)
     prompt = system.plus(
@@ -159,27 +172,8 @@ def _split(piece: Piece) -> Iterator[Expected]:
     yield piece.asked("split", split.ROLE, Question(prompt, answer), 1, _SPLIT_ROUNDS)
 
 
-def _gate(piece: Piece) -> Iterator[Expected]:
-    ground, lengths = piece.ground, piece.lengths
-    if not ground.settings.gate.judge or piece.candidates.high < gate.MERGED or not ground.asks(gate.ROLE):
-        return
-    prompt = ground.text("gate/judge", modality=piece.facts.modality).plus(
-        ground.text("gate/task"),
-        ground.form(gate.Judgement),
-        lengths.told.plus(lengths.caption).times(piece.parts),
-    )
-    # What costs nothing rejects first; then nobody is asked.
-    yield ground.expected(
-        "gate",
-        gate.ROLE,
-        Question(prompt, Size(15.0, 200.0)),
-        low=0.0,
-        high=1.0,
-        repairs=ground.settings.retry.repairs,
-    )
-
-
 FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
+    "route": routed,
     "investigate": _investigate,
     "annotate": _annotate,
     "ensemble": _ensemble,
@@ -187,6 +181,6 @@ FORECASTS: Mapping[str, Callable[[Piece], Iterator[Expected]]] = {
     "audit": _audit,
     "refine": _refine,
     "split": _split,
-    "gate": _gate,
+    "gate": gated,
 }
 """Name of a stage → what it will ask."""

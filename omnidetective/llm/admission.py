@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Generic, TypeVar
 
@@ -106,11 +106,13 @@ class Admitted(Generic[T]):
 
     Attributes:
         waited_s: how long they have waited for it, all together.
+        refusals: how many have ended with a 429.
     """
 
     admission: Admission[T]
     now: Callable[[], float]
     waited_s: float = 0.0
+    refusals: int = 0
 
     async def attempt(self, make: Callable[[], Awaitable[T]]) -> T:
         """Wait for leave, make one attempt, and settle.
@@ -121,7 +123,7 @@ class Admitted(Generic[T]):
         calls = _clip_calls.get()
         since = self.now()
         try:
-            plan = self.admission.plan()
+            plan = replace(self.admission.plan(), refusals=self.refusals)
             with clocks_stopped():
                 permit = await self.admission.permits.acquire(plan)
         except BudgetReachedError as refusal:
@@ -137,6 +139,7 @@ class Admitted(Generic[T]):
             try:
                 answer = await make()
             except BaseException as error:
+                self.refusals += isinstance(error, RateLimitError)
                 permit.settle(result_of_failure(error))
                 raise
             permit.settle(self.admission.took(answer))

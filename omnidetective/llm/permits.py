@@ -41,11 +41,13 @@ class CallPlan:
     Attributes:
         tokens: of the prompt and the longest answer that is allowed, estimated.
         cost_usd: the most that it may cost; ``None`` where the price is unknown.
+        refusals: how many attempts of the same call have ended with a 429 so far.
     """
 
     lane: Lane
     tokens: int
     cost_usd: Decimal | None
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True)

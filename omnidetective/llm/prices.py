@@ -44,6 +44,14 @@ class Price(BaseModel):
     source: str
     date: date
 
+    def fits(self, name: str) -> bool:
+        """Whether it is for this ``provider:model``."""
+        return fnmatchcase(name.lower(), self.match.lower())
+
+    def serves(self, host: str) -> bool:
+        """Whether it is for what this host serves."""
+        return fnmatchcase(host, self.host)
+
     def of_tokens(self, usage: TokenUsage) -> Decimal | None:
         """The cost of a call in US dollars, or ``None`` where this row cannot tell."""
         if self.prompt is None or self.completion is None:
@@ -100,7 +108,7 @@ class PriceTable:
     def _look_up(self, name: str, host: str) -> Price | None:
         if name.startswith(_FREE_PROVIDERS):
             return _FREE
-        fitting = [r for r in self.rows if fnmatchcase(name.lower(), r.match.lower()) and fnmatchcase(host, r.host)]
+        fitting = [row for row in self.rows if row.fits(name) and row.serves(host)]
         return fitting[-1] if fitting else None
 
 

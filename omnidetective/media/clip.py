@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Coroutine, Hashable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnidetective.errors import MediaError
@@ -15,11 +12,10 @@ from omnidetective.media.decoder import decode
 from omnidetective.media.details import FileDetails, safe_details
 from omnidetective.media.encode import AudioFormat, EncodedMedia, audio_index, cut_span, encode_audio, read_pcm
 from omnidetective.media.measure import Loudness, find_cuts, measure_loudness
-from omnidetective.media.memo import Memo
+from omnidetective.media.pictures import Pictures
 from omnidetective.media.source import Source
-from omnidetective.media.times import in_requests, sampled_times, shot_times, uniform_times
 from omnidetective.media.video_file import video_file
-from omnidetective.records import MediaFacts, Modality
+from omnidetective.records import MediaFacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,39 +26,7 @@ T = TypeVar("T")
 _SMALL_RESULT_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A picture of a clip.
-
-    Attributes:
-        time_s: the moment of the clip that it shows; ``None`` for an image and for a contact sheet.
-        jpeg: the JPEG file.
-        width, height: its size in pixels.
-    """
-
-    time_s: float | None
-    jpeg: bytes = field(repr=False)
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class GrayFrame:
-    """The brightness of a picture of a clip, for instruments that compare pictures.
-
-    Attributes:
-        time_s: the moment of the clip that it shows; ``None`` for an image.
-        luma: one byte for each pixel, row by row: ``numpy.frombuffer(luma, "uint8").reshape(height, width)``.
-        width, height: its size in pixels.
-    """
-
-    time_s: float | None
-    luma: bytes = field(repr=False)
-    width: int
-    height: int
-
-
-class Clip:
+class Clip(Pictures):
     """A media file with its facts; ``open_clip`` makes it.
 
     Facts do not change. Frames, sound and measurements are made by processes of their own when they are asked for.
@@ -78,121 +42,17 @@ class Clip:
     """
 
     def __init__(self, clip_id: str, *, facts: MediaFacts, source: Source, public_url: str | None = None) -> None:
+        super().__init__(facts=facts, source=source)
         self.id = clip_id
-        self.facts = facts
         self.public_url = public_url
-        self._source = source
-        self._memo = Memo(source.settings.cache_mb << 20)
 
     def __repr__(self) -> str:
         return f"Clip({self.id!r}, {self.modality}, {self.duration_s:g} s)"
 
     @property
-    def path(self) -> Path:
-        """The local file, for as long as ``open_clip`` is open. Untrusted: only ``media`` opens it."""
-        return self._source.path
-
-    @property
-    def source(self) -> Source:
-        """The file with its probe and its limits: all that makes the clip again, in another process too."""
-        return self._source
-
-    @property
-    def modality(self) -> Modality:
-        return self.facts.modality
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds; 0 for an image."""
-        return self._source.duration_s
-
-    @property
     def whole(self) -> Span | None:
         """The whole clip as a span; ``None`` for an image."""
         return None if self.modality == "image" else self._source.clamp(None)
-
-    async def frames(self, times_s: Sequence[float], *, longest_side_px: int | None = None) -> tuple[Frame, ...]:
-        """The frames shown at these times, exactly, as JPEG.
-
-        Args:
-            times_s: moments of the clip, in any order.
-            longest_side_px: larger frames are made smaller; ``media.frame_longest_side_px`` by default.
-
-        Returns:
-            One frame for each time, in the order asked for. For an image: itself, once.
-
-        Raises:
-            MediaError: ``no_video`` without pictures.
-        """
-        side_px = self._side_px(longest_side_px)
-        times = self._clamp_times(times_s)
-        if self.modality == "image":
-            times = ()
-        unique = tuple(sorted(set(times)))
-
-        async def compute() -> dict[float | None, Frame]:
-            pictures = await self._pictures(unique, side_px=side_px)
-            return {time_s: Frame(time_s, data, pic.width, pic.height) for time_s, pic, data in pictures}
-
-        if not unique and self.modality != "image":
-            self._video_index()
-            return ()
-        made = await self._once(
-            ("frames", unique, side_px), compute, size=lambda found: sum(len(frame.jpeg) for frame in found.values())
-        )
-        return tuple(made[time_s] for time_s in times or (None,))
-
-    async def uniform_frames(
-        self, count: int, *, span: Span | None = None, longest_side_px: int | None = None
-    ) -> tuple[Frame, ...]:
-        """The frames at the centres of ``count`` equal parts of the span. For an image: itself, once."""
-        if self.modality == "image":
-            return await self.frames((), longest_side_px=longest_side_px)
-        return await self.frames(uniform_times(count, self._source.clamp(span)), longest_side_px=longest_side_px)
-
-    async def sampled_frames(
-        self, fps: float, *, span: Span | None = None, longest_side_px: int | None = None
-    ) -> tuple[Frame, ...]:
-        """``fps`` frames a second from the start of the span. For an image: itself, once."""
-        if self.modality == "image":
-            return await self.frames((), longest_side_px=longest_side_px)
-        return await self.frames(sampled_times(fps, self._source.clamp(span)), longest_side_px=longest_side_px)
-
-    async def shot_frames(
-        self, shots: Sequence[Span], *, limit: int, every_s: float = 10.0, longest_side_px: int | None = None
-    ) -> tuple[Frame, ...]:
-        """Frames that show every shot: see ``times.shot_times``. For an image: itself, once."""
-        return await self.frames(shot_times(shots, limit=limit, every_s=every_s), longest_side_px=longest_side_px)
-
-    async def gray_frames(
-        self, fps: float, *, span: Span | None = None, longest_side_px: int = 160
-    ) -> tuple[GrayFrame, ...]:
-        """The brightness of the same pictures that ``sampled_frames`` gives, without JPEG in between."""
-        times = () if self.modality == "image" else sampled_times(fps, self._source.clamp(span))
-
-        async def compute() -> tuple[GrayFrame, ...]:
-            pictures = await self._pictures(times, side_px=longest_side_px, gray=True)
-            return tuple(GrayFrame(time_s, data, pic.width, pic.height) for time_s, pic, data in pictures)
-
-        return await self._once(
-            ("gray", times, longest_side_px), compute, size=lambda made: sum(len(frame.luma) for frame in made)
-        )
-
-    async def contact_sheet(
-        self, count: int, *, columns: int, span: Span | None = None, tile_longest_side_px: int = 320
-    ) -> Frame:
-        """One JPEG of ``count`` uniform frames in reading order, each with its time in its corner. An image: itself."""
-        if self.modality == "image":
-            return (await self.frames(()))[0]
-        times = uniform_times(count, self._source.clamp(span))
-
-        async def compute() -> Frame:
-            [(_, picture, data)] = await self._pictures(times, side_px=tile_longest_side_px, columns=columns)
-            return Frame(None, data, picture.width, picture.height)
-
-        return await self._once(
-            ("sheet", times, columns, tile_longest_side_px), compute, size=lambda sheet: len(sheet.jpeg)
-        )
 
     async def pcm(self, span: Span | None = None) -> NDArray[np.float32]:
         """The sound as mono float32 samples at 16 kHz, -1…1, exactly as long as the span; read-only.
@@ -314,50 +174,6 @@ class Clip:
     async def close(self) -> None:
         """End what is running for this clip. ``open_clip`` does it."""
         await self._memo.close()
-
-    async def _once(
-        self, key: Hashable, compute: Callable[[], Coroutine[Any, Any, T]], *, size: Callable[[T], int]
-    ) -> T:
-        return await self._memo.get(key, compute, size=size)
-
-    async def _pictures(
-        self, times_s: tuple[float, ...], *, side_px: int, gray: bool = False, columns: int | None = None
-    ) -> list[tuple[float | None, wire.Picture, bytes]]:
-        """Pictures for ascending times, with their times; one picture without a time for an image or a sheet."""
-        settings = self._source.settings
-        still = self.modality == "image"
-        pictures: list[tuple[float | None, wire.Picture, bytes]] = []
-        for wanted in (times_s,) if still or columns is not None else in_requests(times_s):
-            request = wire.FramesRequest(
-                path=str(self.path),
-                timeout_s=settings.process_timeout_s,
-                video_index=None if still else self._video_index(),
-                start_s=self._source.probe.start_s,
-                times_s=wanted,
-                longest_side_px=side_px,
-                quality=settings.frame_quality,
-                gray=gray,
-                columns=columns,
-            )
-            replies = [(reply, data) for reply, data in await decode(request, settings=settings)]
-            stamps: tuple[float | None, ...] = wanted if columns is None and not still else (None,)
-            for time_s, (reply, data) in zip(stamps, replies, strict=True):
-                assert isinstance(reply, wire.Picture)
-                pictures.append((time_s, reply, data))
-        return pictures
-
-    def _clamp_times(self, times_s: Sequence[float]) -> tuple[float, ...]:
-        if any(math.isnan(time_s) for time_s in times_s):
-            raise ValueError("a time is NaN")
-        return tuple(min(max(float(time_s), 0.0), self.duration_s) for time_s in times_s)
-
-    def _side_px(self, longest_side_px: int | None) -> int:
-        return self._source.settings.frame_longest_side_px if longest_side_px is None else longest_side_px
-
-    def _video_index(self) -> int:
-        if self._source.probe.video_index is None:
-            raise MediaError("the clip has no moving picture", reason="no_video")
-        return self._source.probe.video_index
 
     def _audible(self) -> None:
         audio_index(self._source)

@@ -88,8 +88,9 @@ class DecoderPool:
             last = replies[-1][0]
             keep = not (isinstance(last, wire.Failed) and last.fatal)
         finally:
-            call.end()
-            if not (keep and self._give_back(child)):
+            # A process that was told to end may still look alive; the next request would die with it.
+            stopped = call.end()
+            if not (keep and not stopped and self._give_back(child)):
                 child.kill()
         if isinstance(last, wire.Failed):
             raise MediaError(last.message, reason=last.reason, hint=last.hint)
@@ -127,9 +128,11 @@ class _Call:
             if self._cancelled:
                 raise MediaError("nobody waits for it any more", reason="cancelled", retryable=True)
 
-    def end(self) -> None:
+    def end(self) -> bool:
+        """Whether the caller gave up before this, and the process with it."""
         with self._lock:
             self._child = None
+            return self._cancelled
 
     def cancel(self) -> None:
         with self._lock:

@@ -92,6 +92,8 @@ def _serve(request: wire.Request, replies: int) -> wire.Failed | None:
                 return None
             if isinstance(request, wire.AnimationRequest):
                 pictures = decoder_image.animation(request.path)
+            elif isinstance(request, wire.TilesRequest):
+                pictures = decoder_image.tiles(request)
             elif request.video_index is None:
                 pictures = decoder_image.pictures(request)
             elif request.columns is not None:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from omnidetective.media.decoder_file import open_regular
 from omnidetective.media.decoder_image import FORMATS
+from omnidetective.media.decoder_pages import PAGED, count_pages, turn_to
 from omnidetective.media.decoder_streams import open_container, packets, prepare_decoder, raise_if_memory, rewind, turn
 from omnidetective.media.wire import Details, DetailsRequest
 
@@ -147,7 +148,10 @@ def _image(path: str) -> Details:
             "coded_height": image.height,
             "colour_mode": image.mode,
         }
-        frames = getattr(image, "n_frames", 1)
+        pages, frames = count_pages(image), 1 if image.format in PAGED else getattr(image, "n_frames", 1)
+        if pages > 1:
+            facts["pages"] = pages
+            turn_to(image, 1)
         if frames > 1:
             facts["frames"] = frames
         exif = image.getexif()

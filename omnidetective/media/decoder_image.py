@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
+from omnidetective.media.decoder_colour import to_srgb
 from omnidetective.media.decoder_file import FileError, open_regular
-from omnidetective.media.wire import FramesRequest, Picture, Probe
+from omnidetective.media.decoder_pages import count_pages, turn_to
+from omnidetective.media.decoder_pages import too_large as picture_too_large
+from omnidetective.media.wire import FramesRequest, Picture, Probe, TilesRequest
+from omnidetective.tiling import tile_grid
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -23,7 +27,7 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.init()
 FORMATS = tuple(
     name
-    for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO")
+    for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "DCX", "PPM", "JPEG2000", "ICO")
     if name in Image.OPEN
 )
 _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
@@ -32,7 +36,10 @@ _ONLY_HERE = frozenset({"WEBP"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 """EXIF orientations by which width and height change places."""
-_TOO_LARGE = f"the picture has more than {Image.MAX_IMAGE_PIXELS // 10**6} million pixels"
+_MOST_BROKEN_FIRST_PAGES = 10
+"""So many pages may be broken before the first sound one, for a file to be taken at all."""
+_SIZE_OF_A_TRIAL_PX = 64
+_MOST_ANIMATED_PIXELS = 20 * 128_000_000
 
 
 def probe(path: str, *, still: bool) -> Probe | None:
@@ -51,31 +58,61 @@ def probe(path: str, *, still: bool) -> Probe | None:
         except UnidentifiedImageError:
             return None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise FileError("too_large", _TOO_LARGE) from error
+            raise picture_too_large() from error
         with image:
-            if not still and image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1:
+            if not still and image.format in _ANIMATED and getattr(image, "is_animated", False):
                 return (
                     Probe("animation", width=image.width, height=image.height) if image.format in _ONLY_HERE else None
                 )
-            # Decoded once, small: a picture that says its size and then breaks off is found here, not at first use.
-            width, height = image.size
-            turned = _orientation(image) in _ON_ITS_SIDE
-            _load(image, longest_side_px=64)
-    return Probe("image", width=height if turned else width, height=width if turned else height)
+            pages = count_pages(image)
+        first, width, height = _first_sound_page(file, pages)
+    return Probe("image", width=width, height=height, pages=pages, first_page=first)
+
+
+def _first_sound_page(file: BinaryIO, pages: int) -> tuple[int, int, int]:
+    """Its number, and its width and height as displayed.
+
+    It is decoded once, small: a picture that says its size and then breaks off is found here, not at first use.
+    """
+    for page in range(1, min(pages, _MOST_BROKEN_FIRST_PAGES) + 1):
+        try:
+            file.seek(0)
+            with _open(file) as image:
+                turn_to(image, page)
+                width, height = image.size  # A TIFF's is that of the upright picture already; it is turned on loading.
+                _load(image, longest_side_px=_SIZE_OF_A_TRIAL_PX)
+                turned = _orientation(image) in _ON_ITS_SIDE
+            return page, height if turned else width, width if turned else height
+        except FileError as error:
+            problem = error
+    raise problem
 
 
 def pictures(request: FramesRequest) -> Iterator[tuple[Picture, bytes]]:
-    """The image itself, as one picture."""
+    """The image itself, or a page of it, as one picture."""
     with open_regular(request.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
-        image = _still(file, longest_side_px=request.longest_side_px)
+        image = _shrunk(_still(file, page=request.page, longest_side_px=request.longest_side_px), request)
     yield encode(image, request)
+
+
+def tiles(request: TilesRequest) -> Iterator[tuple[Picture, bytes]]:
+    """The parts of a page that is larger than a tile; none of a smaller one."""
+    with open_regular(request.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        page = _still(file, page=request.page, longest_side_px=Image.MAX_IMAGE_PIXELS or 0)
+    width, height = page.size
+    grid = tile_grid(width, height, side_px=request.longest_side_px, most=request.most, overlap=request.overlap)
+    for tile in grid:
+        part = _shrunk(page.crop((tile.left, tile.top, tile.right, tile.bottom)), request)
+        picture, data = encode(part, request)
+        box = (tile.left / width, tile.top / height, tile.right / width, tile.bottom / height)
+        yield Picture(picture.width, picture.height, box=box, row=tile.row, column=tile.column), data
 
 
 def animation(path: str) -> Iterator[tuple[Picture, bytes]]:
     """An animated image as an animated PNG: the same pictures for the same times, in a form that FFmpeg reads."""
     with open_regular(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
         image = _open(file)
-        if image.width * image.height * getattr(image, "n_frames", 1) > 20 * 128_000_000:
+        if image.width * image.height * getattr(image, "n_frames", 1) > _MOST_ANIMATED_PIXELS:
             raise FileError("too_large", "the animation has too many pixels", "convert it to a video, such as MP4")
         durations_ms = [_duration_ms(image, number) for number in range(getattr(image, "n_frames", 1))]
         image.seek(0)
@@ -84,9 +121,9 @@ def animation(path: str) -> Iterator[tuple[Picture, bytes]]:
         yield Picture(image.width, image.height), target.getvalue()
 
 
-def encode(image: Image.Image, request: FramesRequest) -> tuple[Picture, bytes]:
+def encode(image: Image.Image, request: FramesRequest | TilesRequest) -> tuple[Picture, bytes]:
     """A picture in the form that was asked for: JPEG, or rows of luma bytes."""
-    if request.gray:
+    if isinstance(request, FramesRequest) and request.gray:
         return Picture(image.width, image.height), image.convert("L").tobytes()
     target = io.BytesIO()
     image.save(target, "JPEG", quality=request.quality)
@@ -115,15 +152,6 @@ def sheet(request: FramesRequest, images: Iterable[Image.Image]) -> Iterator[tup
         yield encode(canvas, request)
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """The picture without transparency, as RGB."""
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
 def _draw_time(image: Image.Image, time_s: float) -> None:
     text = f"{time_s:.2f} s"
     draw = ImageDraw.Draw(image)
@@ -147,18 +175,23 @@ def _open(file: BinaryIO) -> Image.Image:
     except UnidentifiedImageError as error:
         raise FileError("not_media", "it is no picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise FileError("too_large", _TOO_LARGE) from error
+        raise picture_too_large() from error
 
 
-def _still(file: BinaryIO, *, longest_side_px: int) -> Image.Image:
-    image = _upright(_load(_open(file), longest_side_px=longest_side_px))
-    image = on_white(_eight_bit(image))
+def _still(file: BinaryIO, *, page: int, longest_side_px: int) -> Image.Image:
+    """A page, upright, as RGB; of a JPEG perhaps at a part of its size, never below what is asked for."""
+    image = _open(file)
+    turn_to(image, page)
+    return to_srgb(_upright(_load(image, longest_side_px=longest_side_px)))
+
+
+def _shrunk(image: Image.Image, request: FramesRequest | TilesRequest) -> Image.Image:
     longest = max(image.size)
-    if longest > longest_side_px:
-        scale = longest_side_px / longest
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return image
+    if longest <= request.longest_side_px:
+        return image
+    scale = request.longest_side_px / longest
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _load(image: Image.Image, *, longest_side_px: int) -> Image.Image:
@@ -180,17 +213,3 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(image: Image.Image) -> Image.Image:
     return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-    if image.mode in ("I", "F"):
-        low, high = image.getextrema()
-        assert isinstance(low, (int, float))
-        assert isinstance(high, (int, float))
-        # Sixteen-bit grey keeps its brightness; anything else has no scale of its own and is spread over the range.
-        base, top = (0.0, 65535.0) if image.mode == "I" and low >= 0 and high <= 65535 else (low, max(high, low + 1))
-        scale = 255.0 / (top - base)
-        return image.point(lambda value: value * scale - base * scale).convert("L")
-    return image

@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from omnidetective.media import decoder_image
+from omnidetective.media.decoder_colour import to_srgb
 from omnidetective.media.decoder_file import FileError
 from omnidetective.media.decoder_streams import (
     mean_fps,
@@ -185,4 +186,4 @@ def _to_image(
     image = Image.frombytes(mode, size, bytes(plane), "raw", mode, plane.line_size)
     upright = turn(frame)
     image = image if upright is None else image.transpose(upright)
-    return decoder_image.on_white(image) if see_through else image
+    return to_srgb(image) if see_through else image

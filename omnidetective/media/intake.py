@@ -6,7 +6,7 @@ Why a clip is refused is told by ``MediaError.reason``, a closed set:
   no regular file), ``unreadable``, ``bad_url``, ``bad_data_uri``, ``scheme_refused``, ``address_refused``
 - the transfer: ``too_large``, ``fetch_failed``, ``fetch_timeout``
 - the content: ``not_media``, ``truncated``, ``no_streams``, ``no_video``, ``no_audio``, ``wrong_modality``,
-  ``too_large``, ``too_long``
+  ``too_large``, ``too_long``, ``no_page``
 - the decoder: ``decode_failed``, ``decode_timeout``, ``decode_crashed``, ``decoder_unavailable``, ``memory_limit``,
   ``output_limit``
 
@@ -218,6 +218,7 @@ def _facts(named: _Named, source: Source, modality: Modality) -> MediaFacts:
         fps=None if probe.fps is None else round(probe.fps, 3),
         has_audio=probe.audio_index is not None,
         has_video=modality != "audio",
+        pages=probe.pages if probe.pages > 1 else None,
     )
 
 

@@ -32,7 +32,8 @@ class FramesRequest:
     """The pictures shown at ``times_s`` (ascending). Answered by a ``Picture`` for each, then ``Done``.
 
     ``video_index`` is ``None`` for a still image. ``gray`` asks for raw luma bytes, row by row, in place of JPEG.
-    ``columns`` set asks for one JPEG with all pictures in a grid, each with its time drawn in.
+    ``columns`` set asks for one JPEG with all pictures in a grid, each with its time drawn in. ``page``: of a still
+    image, from 1.
     """
 
     path: str
@@ -44,7 +45,26 @@ class FramesRequest:
     quality: int
     gray: bool = False
     columns: int | None = None
+    page: int = 1
     op: Literal["frames"] = "frames"
+
+
+@dataclass(frozen=True, slots=True)
+class TilesRequest:
+    """The parts of a page of an image: see ``tiling.tile_grid``. Answered by a ``Picture`` for each, then ``Done``.
+
+    ``longest_side_px`` is that of a tile, in the page and as it is sent: where ``most`` makes tiles larger they are
+    sent smaller.
+    """
+
+    path: str
+    timeout_s: float
+    page: int
+    longest_side_px: int
+    most: int
+    overlap: float
+    quality: int
+    op: Literal["tiles"] = "tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,8 @@ class Probe:
         undecodable: codec of a video stream that is there, and of which no frame could be decoded.
         video_codec, audio_codec: of the streams used, by their usual names: ``h264``, ``aac``.
         plain: whether pictures are stored as they are shown: upright, in square pixels, eight bits a colour (4:2:0).
+        pages, first_page: of an image, how many pages it has, and the first of them that can be decoded; ``width`` and
+            ``height`` are that page's.
     """
 
     kind: Literal["image", "animation", "streams"]
@@ -108,15 +130,24 @@ class Probe:
     video_codec: str | None = None
     audio_codec: str | None = None
     plain: bool = False
+    pages: int = 1
+    first_page: int = 1
     op: Literal["probe"] = "probe"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture; its bytes follow the header."""
+    """One picture; its bytes follow the header.
+
+    ``box``, ``row`` and ``column``: of a tile, ``(left, top, right, bottom)`` as shares of the page, and its place in
+    the grid, from 0.
+    """
 
     width: int
     height: int
+    box: tuple[float, float, float, float] | None = None
+    row: int = 0
+    column: int = 0
     op: Literal["picture"] = "picture"
 
 
@@ -138,12 +169,13 @@ class Failed:
     op: Literal["failed"] = "failed"
 
 
-Request = ProbeRequest | FramesRequest | AnimationRequest | DetailsRequest
+Request = ProbeRequest | FramesRequest | TilesRequest | AnimationRequest | DetailsRequest
 Reply = Probe | Details | Picture | Done | Failed
 
 _REQUESTS: dict[str, type[Request]] = {
     "probe": ProbeRequest,
     "frames": FramesRequest,
+    "tiles": TilesRequest,
     "animation": AnimationRequest,
     "details": DetailsRequest,
 }

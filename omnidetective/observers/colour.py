@@ -10,9 +10,10 @@ from typing import ClassVar
 from omnidetective.embedded.colours import PictureLook, alike, mean_look, picture_look
 from omnidetective.embedded.inference import infer
 from omnidetective.evidence import Colour, ColourEvidence, Cut, Look, Span
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
-from omnidetective.observers.instrument import changed_at_s, span_of, time_to_answer_s
+from omnidetective.observers.instrument import changed_at_s, one_page_note, span_of, time_to_answer_s
 from omnidetective.records import Observation
 
 _FPS = 1.0
@@ -55,7 +56,9 @@ class ColourObserver:
             [frame] = await clip.frames((), longest_side_px=_SIDE_PX)
             look = await infer(lambda: picture_look(frame.jpeg))
             evidence = ColourEvidence(looks=(Look(brightness=look.brightness, colours=look.colours()),))
-            return observation(self.spec, question, span, answer=_describe(evidence, ""), data=evidence)
+            return observation(
+                self.spec, question, span, answer=_describe(evidence, one_page_note(clip)), data=evidence
+            )
         deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         wanted = span_of(clip, span)
         count = max(_SHORTEST_SPAN_FRAMES, min(_MOST_FRAMES, round(wanted.duration_s * _FPS)))

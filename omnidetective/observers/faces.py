@@ -13,9 +13,10 @@ from omnidetective.embedded.faces import PACKAGES, WEIGHTS, FaceBox, FaceModel, 
 from omnidetective.embedded.inference import infer, require_packages
 from omnidetective.embedded.weights import find
 from omnidetective.evidence import Cut, FaceCount, FaceEvidence, Span
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
-from omnidetective.observers.instrument import changed_at_s, span_of, time_to_answer_s
+from omnidetective.observers.instrument import changed_at_s, one_page_note, span_of, time_to_answer_s
 from omnidetective.records import Observation
 
 MODEL = "embedded:centerface"
@@ -66,8 +67,8 @@ class Faces:
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
         if clip.modality == "image":
             [found] = await self._found(await clip.frames((), longest_side_px=_SIDE_PX))
-            counts = (FaceCount(start_s=0.0, end_s=0.0, faces=len([face for face in found if face.score >= _SURE])),)
-            return self._answer(question, span, FaceEvidence(counts=counts, frames_read=1), "")
+            counts = (FaceCount(faces=len([face for face in found if face.score >= _SURE])),)
+            return self._answer(question, span, FaceEvidence(counts=counts, frames_read=1), one_page_note(clip))
         deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
         wanted = span_of(clip, span)
         most = self._settings.max_frames
@@ -127,7 +128,7 @@ def _describe(evidence: FaceEvidence, note: str) -> str:
     else:
         lines = [f"Faces seen at once ({frames}):"]
         for count in evidence.counts[:_MOST_TOLD]:
-            when = f"{count.start_s:.2f}–{count.end_s:.2f} s: " if count.end_s > count.start_s else ""
+            when = f"{count.start_s:.2f}–{count.end_s:.2f} s: " if count.start_s is not None else ""
             lines.append(f"- {when}{count.faces or 'none'}")
         if len(evidence.counts) > _MOST_TOLD:
             lines.append(f"- and {len(evidence.counts) - _MOST_TOLD} more changes")

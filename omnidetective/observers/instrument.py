@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from omnidetective.evidence import Cut, Span
-from omnidetective.media.clip import Clip, GrayFrame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import GrayFrame
 from omnidetective.observers.base import in_proportion
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def time_to_answer_s(limit_s: float, clip: Clip, span: Span | None) -> float:
         limit_s: ``investigate.observer_timeout_s``.
     """
     return in_proportion(limit_s, clip, span) * _SHARE_OF_TIME
+
+
+def one_page_note(clip: Clip) -> str:
+    """That an instrument which measures one picture measured one page of several; empty for all other clips."""
+    return f"Measured of page {clip.first_page} of {clip.pages}." if clip.pages > 1 else ""
 
 
 def luma(frame: GrayFrame) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ from omnidetective.errors import MediaError
 from omnidetective.evidence import Cut, Span
 from omnidetective.llm.base import Capabilities
 from omnidetective.llm.messages import FramesPart, ImagePart
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.media.times import spread_times, uniform_times
 from omnidetective.observers.instrument import span_of
 from omnidetective.observers.question_times import named_times
@@ -36,6 +37,10 @@ class FrameSettings(LookingSettings):
     """Fewest frames of one look, as far as the span has so many: the shorter a span, the denser the look."""
     question_frames: int = Field(default=4, ge=0)
     """Most frames that are added where the question names times, such as "at 12.5 s" or "in the first seconds"."""
+    tiles: int = Field(default=0, ge=0)
+    """Most tiles of each page of an image that are shown beside the whole, so that small print can be read: see
+    docs/guides/images.md. None by default, since it is asked many times about one picture and `ocr` reads it anyway;
+    `annotate.tiles` is for those who caption it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,17 @@ async def frames_chosen(
 
     First come ``fps`` a second, at least ``min_frames``, at most ``max_frames``, so spread that every shot is seen:
     these are the same for every question about the span. Then come up to ``question_frames`` of the times that the
-    question names. Frames that are the same picture are shown once. An image is shown without a time.
+    question names. Frames that are the same picture are shown once. An image is shown without a time: its pages, and
+    ``tiles`` of each.
 
     A model that takes one medium in a message, and a list of frames as one, gets them all as a list, in order of time.
 
     Args:
         beside: how many other media the message holds.
     """
-    most = most_pictures(can, beside=beside)
     if clip.modality == "image":
-        return await frames_shown(clip, span, look, most=most)
+        return await frames_shown(clip, span, look, most=can.max_media_parts, tiles=look.tiles)
+    most = most_pictures(can, beside=beside)
     wanted = span_of(clip, span)
     count = base_frames(wanted.duration_s, look, clip_fps=clip.facts.fps, most=most)
     times_s = spread_times(await _shots(clip, wanted), count)

@@ -16,10 +16,12 @@ from omnidetective.embedded.inference import require_packages
 from omnidetective.embedded.models import embedded_models
 from omnidetective.embedded.text import PACKAGES, TextLine
 from omnidetective.embedded.text_cards import Reading, Track, track_cards
+from omnidetective.errors import MediaError
 from omnidetective.evidence import Span, TextCard, TextEvidence
 from omnidetective.media.clip import Clip
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import luma, span_of, time_to_answer_s
+from omnidetective.observers.page_text import page_text
 from omnidetective.records import Observation
 
 if TYPE_CHECKING:
@@ -44,9 +46,9 @@ class OcrSettings(ObserverSettings):
     fps: Annotated[float, Field(gt=0, le=30)] = 1.0
     """Frames a second that are compared with the last one read; only those that differ are read."""
     max_frames: Annotated[int, Field(ge=1)] = 120
-    """Most frames that are read for one question; where more differ, evenly spread ones are."""
+    """Most frames that are read for one question; where more differ, evenly spread ones are. Of an image most pages."""
     longest_side_px: Annotated[int, Field(ge=160)] = 1280
-    """Longest side of the frames that are read; larger ones are made smaller."""
+    """Longest side of the frames that are read; larger ones are made smaller. Images are read as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class _Look:
 
     time_s: float
     since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """What an image says, how many of its pages were read, and what was not."""
+
+    cards: tuple[TextCard, ...]
+    read: int
+    note: str
 
 
 class Ocr:
@@ -68,7 +79,8 @@ class Ocr:
         description=(
             "Reads text on screen (titles, captions, signs, labels) and measures from when to when and where each line "
             "is shown. It reads everything it finds in the span, whatever is asked. Text that is very small, blurred "
-            "or shown for less than half a second can be missed: ask about a short span to look more closely."
+            "or shown for less than half a second can be missed: ask about a short span to look more closely. Of an "
+            "image it reads every page, as large as it is."
         ),
         attributes=("scene", "objects", "narrative"),
         settings=OcrSettings,
@@ -83,12 +95,12 @@ class Ocr:
         self._limit_s = settings.timeout_s or context.settings.investigate.observer_timeout_s
 
     async def observe(self, clip: Clip, question: str, span: Span | None) -> Observation:
-        if clip.modality == "image":
-            lines = (await self._read(clip, ()))[0]
-            cards = tuple(TextCard(text=line.text, box=line.box, score=line.score) for line in lines)
-            evidence = TextEvidence(cards=cards, frames_read=1)
-            return observation(self.spec, question, span, answer=_describe(evidence, ""), data=evidence, model=MODEL)
         deadline = time.monotonic() + time_to_answer_s(self._limit_s, clip, span)
+        if clip.modality == "image":
+            pages = await self._pages(clip, deadline)
+            evidence = TextEvidence(cards=pages.cards, frames_read=pages.read)
+            answer = _describe(evidence, pages.note, pages=clip.pages)
+            return observation(self.spec, question, span, answer=answer, data=evidence, model=MODEL)
         wanted = span_of(clip, span)
         looks, differing = await self._looks(clip, wanted)
         readings: list[Reading] = []
@@ -103,6 +115,34 @@ class Ocr:
         evidence = TextEvidence(cards=cards, frames_read=len(readings))
         note = _note(readings, differing=differing, read_to_s=read_to_s, end_s=wanted.end_s)
         return observation(self.spec, question, span, answer=_describe(evidence, note), data=evidence, model=MODEL)
+
+    async def _pages(self, clip: Clip, deadline: float) -> _Pages:
+        """The text of all pages, as far as the time allows; a page that cannot be decoded is told.
+
+        Raises:
+            MediaError: that of the first page, where none can be decoded.
+        """
+        cards: list[TextCard] = []
+        problems: list[MediaError] = []
+        notes: list[str] = []
+        read = 0
+        for page in range(1, min(clip.pages, self._settings.max_frames) + 1):
+            if read and time.monotonic() > deadline:
+                break
+            try:
+                lines = await page_text(clip, self._models, page=page)
+            except MediaError as error:
+                problems.append(error)
+                notes.append(f"Page {page} cannot be read: {error.message}.")
+                continue
+            read += 1
+            number = page if clip.pages > 1 else None
+            cards += [TextCard(text=line.text, box=line.box, score=line.score, page=number) for line in lines]
+        if problems and not read:
+            raise problems[0]
+        if left := clip.pages - read - len(problems):
+            notes.append(f"{left} of {clip.pages} pages were not read.")
+        return _Pages(tuple(cards), read, " ".join(notes))
 
     async def _looks(self, clip: Clip, span: Span) -> tuple[list[_Look], int]:
         """The frames to read, and how many differ: more than that when they had to be thinned out."""
@@ -172,8 +212,8 @@ def _note(readings: Sequence[Reading], *, differing: int, read_to_s: float, end_
     return ""
 
 
-def _describe(evidence: TextEvidence, note: str) -> str:
-    frames = f"{evidence.frames_read} frame{'s' if evidence.frames_read != 1 else ''}"
+def _describe(evidence: TextEvidence, note: str, *, pages: int = 1) -> str:
+    frames = f"{evidence.frames_read} {'page' if pages > 1 else 'frame'}{'s' if evidence.frames_read != 1 else ''}"
     if not evidence.cards:
         lines = [f"No text is on screen ({frames} read)."]
     else:
@@ -181,6 +221,7 @@ def _describe(evidence: TextEvidence, note: str) -> str:
         lines = [f"{count} line{'s' if count != 1 else ''} of text on screen ({frames} read):"]
         for card in evidence.cards:
             when = "" if card.start_s is None or card.end_s is None else f"{card.start_s:.2f}–{card.end_s:.2f} s, "
+            when += "" if card.page is None else f"page {card.page}, "
             unsure = f" (score {card.score:.2f})" if card.score is not None and card.score < 0.9 else ""
             lines.append(f"- {when}{_place(card)}: “{card.text}”{unsure}")
     return "\n".join([*lines, note] if note else lines)

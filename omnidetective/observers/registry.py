@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "asr": "omnidetective.observers.asr:Asr",
     "audio_llm": "omnidetective.observers.audio_llm:AudioLlm",
+    "charts": "omnidetective.observers.charts:Charts",
+    "code": "omnidetective.observers.code:Code",
     "colour": "omnidetective.observers.colour:ColourObserver",
     "faces": "omnidetective.observers.faces:Faces",
     "frame_captioner": "omnidetective.observers.frame_captioner:FrameCaptioner",
@@ -41,6 +43,7 @@ BUILT_IN: Mapping[str, str] = {
     "omni_llm": "omnidetective.observers.omni_llm:OmniLlm",
     "shots": "omnidetective.observers.shots:Shots",
     "sound": "omnidetective.observers.sound:Sound",
+    "tables": "omnidetective.observers.tables:Tables",
     "video_llm": "omnidetective.observers.video_llm:VideoLlm",
 }
 
@@ -255,6 +258,16 @@ class ToolBox:
                 fits[name] = why
         refused = ((name, refusal(observer, clip)) for name, observer in self.observers.items())
         return fits | {name: Unavailable(why.reason, why.message, why.hint) for name, why in refused if why is not None}
+
+    def missing(self, name: str, clip: Clip) -> Unavailable | None:
+        """Why an observer that is asked for is not offered; ``None`` where it has nothing to say of such a clip."""
+        if (why := self.unavailable.get(name)) is not None:
+            return why
+        if (observer := self.observers.get(name)) is None:
+            known = [row.name for row in self._listings]
+            return Unavailable("unknown", f"there is no such observer{did_you_mean(name, known)}")
+        refused = refusal(observer, clip)
+        return None if refused is None else Unavailable(refused.reason, refused.message, refused.hint)
 
 
 def _switched_off(name: str) -> Unavailable:

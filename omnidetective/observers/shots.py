@@ -13,7 +13,8 @@ from omnidetective.embedded.changes import largest_change, mean_change
 from omnidetective.embedded.inference import infer
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.evidence import CameraMove, Cut, Fade, ShotEvidence, Span
-from omnidetective.media.clip import Clip, GrayFrame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import GrayFrame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.observers.instrument import luma, span_of, time_to_answer_s, times
 from omnidetective.observers.shot_motion import Seen, look

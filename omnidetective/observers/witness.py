@@ -15,8 +15,10 @@ from omnidetective.errors import ContentFilterError, FormatError, MediaError, Ob
 from omnidetective.evidence import Span
 from omnidetective.llm.base import Capabilities, ChatModel
 from omnidetective.llm.messages import AudioPart, ChatRequest, ImagePart, Message, Part, TextPart
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
+from omnidetective.observers.tiles import StillLook, still_shown
 from omnidetective.records import Observation
 
 CUT_OFF = " [The answer was cut off here by the length limit.]"
@@ -149,11 +151,16 @@ async def audio_part(clip: Clip, span: Span | None, model: ChatModel) -> AudioPa
     return await clip.once(("audio part", wanted, compact), make, size=lambda part: round(BASE64 * len(part.data)))
 
 
-async def frames_shown(clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None) -> Shown:
+async def frames_shown(
+    clip: Clip, span: Span | None, look: LookingSettings, *, most: int | None, tiles: int = 0
+) -> Shown:
     """Frames of a span, then their times: ``fps`` a second, at least two, at most ``max_frames`` and ``most``.
 
-    Frames that are the same picture are shown once, with all their times. An image is shown without a time.
+    Frames that are the same picture are shown once, with all their times. An image is shown without a time: its first
+    pages, and up to ``tiles`` tiles of each that is larger than a frame, see :mod:`omnidetective.observers.tiles`.
     """
+    if clip.facts.modality == "image":
+        return await still_shown(clip, StillLook.of(max_frames=look.max_frames, most=most, tiles=tiles))
     seconds = clip.duration_s if span is None else span.duration_s
     count = frames_wanted(seconds, fps=look.fps, max_frames=look.max_frames, most=most)
 
@@ -184,10 +191,8 @@ def _pictures(frames: Iterable[Frame]) -> Shown:
     """Pictures and their times; a picture that comes again is not sent again."""
     times: dict[bytes, list[float]] = {}
     for frame in frames:
-        times.setdefault(frame.jpeg, []).extend([] if frame.time_s is None else [frame.time_s])
-    pictures = [ImagePart(data=jpeg, time_s=at[0] if at else None) for jpeg, at in times.items()]
-    if not any(times.values()):
-        return tuple(pictures)
+        times.setdefault(frame.jpeg, []).append(frame.time_s or 0.0)
+    pictures = [ImagePart(data=jpeg, time_s=at[0]) for jpeg, at in times.items()]
     return (*pictures, told_times(tuple(times.values())))
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from omnidetective.config import Config
 from omnidetective.forecast.calls import Bounds, Expected, by_role, joined
 from omnidetective.forecast.clip import forecast_clip
+from omnidetective.forecast.gating import most_draws
 from omnidetective.forecast.ground import Ground
 from omnidetective.frozen import Sparse
 from omnidetective.planning.checks import ModelCheck
@@ -210,6 +211,8 @@ def _notes(found: Survey, probed: Probed, ground: Ground) -> Iterable[str]:
     elif probed.clips < found.to_do:
         fetched = f"; {found.downloads:,} have to be downloaded, and are taken to be like them" * bool(found.downloads)
         yield f"{probed.clips:,} of {found.to_do:,} clips were looked at, the rest is extrapolated{fetched}"
+    if (draws := most_draws(ground)) > 1:
+        yield f"the upper ends hold {draws} captions of each clip (gate.samples): drawing ends with the first accepted"
     for name, why in ground.toolbox.unavailable.items():
         if not why.expected:
             yield f"without {name}: {why.message}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from omnidetective.report.numbers import Spending
+from omnidetective.report.numbers import Compared, Spending
 
 WIDTH: Final = 80
 _GAP: Final = "  "
@@ -93,14 +93,15 @@ def at_least(tokens: str, spent: Spending) -> str:
     return f"{tokens}{'+' if spent.unreported else ''}"
 
 
-def cost(spent: Spending) -> str:
+def cost(spent: Spending | Compared) -> str:
     """US dollars; what is unknown is never shown as a sum."""
     if spent.cost_usd is not None:
-        return _dollars(spent.cost_usd)
-    return f"at least {_dollars(spent.known_cost_usd)}" if spent.known_cost_usd else "unknown"
+        return dollars(spent.cost_usd)
+    return f"at least {dollars(spent.known_cost_usd)}" if spent.known_cost_usd else "unknown"
 
 
-def _dollars(usd: Decimal) -> str:
+def dollars(usd: Decimal) -> str:
+    """``"$0.0123"``, ``"$1.50"``, ``"$12,000"``."""
     digits = 0 if usd >= 10_000 else 2 if usd >= 1 or usd == 0 else 4
     return f"${usd:,.{digits}f}"
 

@@ -10,10 +10,12 @@ from omnidetective.captions.anchors import find_anchors
 from omnidetective.captions.sentences import count_tokens
 from omnidetective.report.counting import Histogram, bounded
 from omnidetective.report.numbers import Lengths, Score
+from omnidetective.rubric import COMPLETENESS, DIMENSION_NAMES
 
 _RANGES: Final = {
     "grounding": ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %"),
-    "completeness": ("1", "2", "3", "4", "5"),
+    COMPLETENESS: ("1", "2", "3", "4", "5"),
+    **dict.fromkeys(sorted(DIMENSION_NAMES), ("1", "2", "3")),
 }
 
 
@@ -62,7 +64,7 @@ class ScoreCount:
             self._spreads.setdefault(name, Histogram()).add(value)
             if name in _RANGES:
                 place = math.floor(value * 5) if name == "grounding" else round(value) - 1
-                self._ranges[name][_RANGES[name][min(max(place, 0), 4)]] += 1
+                self._ranges[name][_RANGES[name][min(max(place, 0), len(_RANGES[name]) - 1)]] += 1
 
     def result(self) -> dict[str, Score]:
         """Score → its spread; with a distribution where the scale is known."""

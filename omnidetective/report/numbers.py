@@ -34,7 +34,7 @@ class Spread(Sparse):
 
 
 class Score(Spread):
-    """A score of the gate. ``distribution`` counts captions by range (of a share) or by mark (of 1 to 5)."""
+    """A score of the gate. ``distribution`` counts captions by range (of a share) or by mark (1 to 5, or 1 to 3)."""
 
     distribution: dict[str, int] | None = None
 
@@ -158,6 +158,50 @@ class Usage(Spending):
     by_model: dict[str, Spending]
 
 
+class Compared(Sparse):
+    """Tokens, what they have cost, and what the very same tokens would cost at another price, in US dollars.
+
+    Attributes:
+        unreported: calls that did not say how many tokens they took; with any, the tokens and ``there_usd`` are lower
+            limits.
+        cost_usd: null as soon as a part is unknown; ``known_cost_usd`` is the rest.
+        there_usd: at the other price.
+        times_as_dear: ``there_usd`` over ``cost_usd``; absent where the cost is not known, or nothing was paid.
+        share_saved: of ``there_usd``, 0…1; negative where more was spent than would be there. Absent like the other.
+    """
+
+    unreported: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: Cost
+    known_cost_usd: Dollars
+    there_usd: Dollars
+    times_as_dear: float | None = None
+    share_saved: float | None = None
+
+
+class Comparison(Compared):
+    """All tokens at the price of one other model, and the same by stage and role.
+
+    Attributes:
+        model: ``provider:model``; ``host`` is who serves it at this price.
+        prompt_usd, completion_usd: for a million tokens, as of ``price_date``.
+        sound_has_another_price: sound in prompts costs something else there; here all is priced as text.
+        holds_up_to_tokens: the price is for prompts of up to so many tokens.
+    """
+
+    model: str
+    host: str
+    prompt_usd: Dollars
+    completion_usd: Dollars
+    price_date: str
+    price_source: str
+    sound_has_another_price: bool
+    holds_up_to_tokens: int | None = None
+    by_stage: dict[str, Compared]
+    by_role: dict[str, Compared]
+
+
 class Seconds(Sparse):
     """Wall time: of a whole clip, and of its stages; ``media_s`` is the length of all clips together."""
 
@@ -178,6 +222,7 @@ class Statistics(Sparse):
         rejections: reason code → rejected captions; one caption can have several.
         shortfalls: first words of the first shortfall → partial captions.
         workflows: workflow → records.
+        compared: what the same tokens would cost elsewhere, where that was asked for.
     """
 
     records: int
@@ -197,4 +242,5 @@ class Statistics(Sparse):
     refinement: Refining | None = None
     contradictions: Contradictions | None = None
     usage: Usage | None = None
+    compared: tuple[Comparison, ...] | None = None
     seconds: Seconds | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from omnidetective.report.comparison_tables import comparison_tables
 from omnidetective.report.layout import (
     WIDTH,
     at_least,
@@ -47,7 +48,8 @@ _AGAIN: Final = {
 
 def tables(numbers: Statistics) -> str:
     """All tables, with an empty line between two; no line is wider than 80 columns."""
-    return "\n\n".join("\n".join(lines) for lines in _sections(numbers) if lines) + "\n"
+    text = "\n\n".join("\n".join(lines) for lines in _sections(numbers) if lines) + "\n"
+    return text if numbers.compared is None else f"{text}\n{comparison_tables(numbers.compared)}"
 
 
 def _sections(numbers: Statistics) -> Iterator[list[str]]:

@@ -11,10 +11,12 @@ from omnidetective.stages.ensemble import Ensemble
 from omnidetective.stages.gate import Gate
 from omnidetective.stages.investigate import Investigate
 from omnidetective.stages.refine import Refine
+from omnidetective.stages.route import Route
 from omnidetective.stages.split import Split
 from omnidetective.stages.verify import Verify
 
 STAGES: Mapping[str, type[Stage]] = {
+    "route": Route,
     "investigate": Investigate,
     "annotate": Annotate,
     "ensemble": Ensemble,

@@ -46,10 +46,13 @@ class Exhibit:
     withheld: tuple[str, ...] = ()
 
 
-async def exhibit(case: Case, model: ChatModel, look: Look, span: Span | None) -> Exhibit:
+async def exhibit(case: Case, model: ChatModel, look: Look, span: Span | None, *, tiles: int = 0) -> Exhibit:
     """Frames and sound of a span, as far as the clip has them and the model takes them.
 
     A span longer than the model listens to goes without its sound, which is said.
+
+    Args:
+        tiles: most tiles of each page of an image that are shown beside the whole.
 
     Raises:
         MediaError: the clip cannot be read.
@@ -62,7 +65,7 @@ async def exhibit(case: Case, model: ChatModel, look: Look, span: Span | None) -
             looking = LookingSettings(max_frames=look.max_frames, fps=look.fps)
             hears = "audio" in look.shows and facts.has_audio and can.audio and can.mixed_media
             most = can.max_media_parts - 1 if can.max_media_parts is not None and hears else can.max_media_parts
-            media.append(await frames_shown(case.clip, span, looking, most=most))
+            media.append(await frames_shown(case.clip, span, looking, most=most, tiles=tiles))
         else:
             withheld.append(f"{model.name} takes no images")
     if "audio" in look.shows and facts.has_audio:

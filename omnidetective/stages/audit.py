@@ -13,6 +13,7 @@ from omnidetective.audit.finding import Inspection
 from omnidetective.audit.inspection import inspect
 from omnidetective.audit.report import Report, of_inspection, outranked, standing, united
 from omnidetective.case import Case
+from omnidetective.detective.inquiry import possible_attributes
 from omnidetective.findings import AuditSummary
 from omnidetective.records import ATTRIBUTES
 from omnidetective.settings import Settings
@@ -80,8 +81,13 @@ class _Look:
 
 async def _look(case: Case, context: StageContext, *, auditor: bool) -> _Look:
     inspection = inspect(case.caption or "", case, quote_similarity=context.settings.audit.quote_similarity)
-    # All attributes: words quoted from a clip without sound are an error in speech, which it cannot have.
-    proven = of_inspection(inspection, ATTRIBUTES)
+    # All attributes: words quoted from a clip without sound are an error in speech, which it cannot have. A record of
+    # an image has no such attributes at all, so there the scene takes them.
+    proven = (
+        of_inspection(inspection, ATTRIBUTES)
+        if case.clip.whole is not None
+        else of_inspection(inspection, possible_attributes(case), elsewhere="scene")
+    )
     if not auditor or context.cast.is_embedded(ROLE):
         return _Look(proven, AuditSummary(), inspection)
     judgement = await judged(case, context)

@@ -35,13 +35,16 @@ class Stage(Protocol):
         needs: parts of the case without which it cannot work (``candidates``, ``draft``, ``audit``, …); a workflow
             whose stage needs what no stage before it adds is refused before the first clip.
         adds: parts of the case that it adds.
-        begins_again: a clip that the gate sends back goes on from the last stage of the workflow that has this.
+        begins_again: a clip that the gate rejects goes on from the last stage of the workflow that has this.
+        draws: it writes the draft by a model that is told the number of the draw (``case.draw``), so that the same case
+            may come out otherwise another time.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]]
     adds: ClassVar[frozenset[str]]
     begins_again: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     def roles(self, settings: Settings) -> tuple[str, ...]:
         """The roles of the cast without which it cannot do its work; they are looked for before the first clip."""
@@ -50,6 +53,10 @@ class Stage(Protocol):
     def by_segment(self, context: StageContext) -> bool:
         """Whether it works on the segments of a long clip side by side, each as a case of its own."""
         return False
+
+    def can_differ(self, case: Case, context: StageContext) -> bool:
+        """For one that ``draws``: whether it may make something else of this case another time."""
+        return True
 
     def own_limit_s(self, settings: Settings) -> float:
         """After how long it ends by itself with what it has; ``limits.stage_timeout_s`` begins only then."""

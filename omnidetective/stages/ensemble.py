@@ -22,6 +22,7 @@ from omnidetective.settings import Settings
 from omnidetective.stages import dossier
 from omnidetective.stages.asking import NO_ANSWER, ask_role, exhibit
 from omnidetective.stages.base import Stage, StageContext
+from omnidetective.stages.domain_agents import routed, tells_of
 from omnidetective.stages.ensemble_answer import MergedCaption, MergedPart, Settled, settled, settled_text
 from omnidetective.stages.ensemble_brief import (
     candidates_of,
@@ -45,6 +46,11 @@ class Ensemble(Stage):
     needs: ClassVar[frozenset[str]] = frozenset({"candidates"})
     adds: ClassVar[frozenset[str]] = frozenset({"draft"})
     begins_again: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
+
+    def can_differ(self, case: Case, context: StageContext) -> bool:
+        """Rules make the same of a case each time, and so does who has nothing to merge."""
+        return not context.cast.is_embedded(ROLE) and not _nothing_to_merge(case, context)
 
     def roles(self, settings: Settings) -> tuple[str, ...]:
         return (ROLE,)
@@ -163,6 +169,7 @@ async def _merged(
     settings, prompts = context.settings.ensemble, context.prompts
     shown = await exhibit(case, context.cast.chat(ROLE), settings, part)
     reads = "transcript" in settings.shows and case.clip.facts.has_audio
+    domains = routed(case, context.settings)
     system = prompts.get("ensemble/system").render(
         modality=case.clip.facts.modality,
         attributes=list(possible_attributes(case)),
@@ -170,6 +177,8 @@ async def _merged(
         sees=any(isinstance(item, ImagePart) for item in shown.media),
         hears=any(isinstance(item, AudioPart) for item in shown.media),
         reads=reads,
+        domains=[domain.title for domain in domains],
+        tells=tells_of(domains),
     )
     task = prompts.get("ensemble/task").render(
         facts=dossier.facts(case.branched("", part)),
@@ -182,7 +191,14 @@ async def _merged(
     )
     schema = MergedCaption if part is None else MergedPart
     answer = await ask_role(
-        context, ROLE, schema, system=system, task=task, media=shown.media, max_tokens=settings.max_tokens
+        context,
+        ROLE,
+        schema,
+        system=system,
+        task=task,
+        media=shown.media,
+        max_tokens=settings.max_tokens,
+        sample=case.draw,
     )
     result = settled(answer.sentences, case, part)
     if not result.events:

@@ -1,26 +1,28 @@
 """Stage: the gate. A caption is accepted, or rejected with reasons; a rejected clip keeps its record.
 
-What costs nothing is checked first. The judge, who scores how complete the merge is (AVoCaDO §3.1: keep 4 and 5 of 5),
-is asked only about a caption that nothing else speaks against.
+What costs nothing is checked first. The judge is asked only about a caption that nothing else speaks against: how
+complete the merge is (AVoCaDO §3.1: keep 4 and 5 of 5), or, by the professional rubric, whether it has no fault in
+any dimension (MetaCaptioner's CapFlow: keep 3 of 3 in all).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from omnidetective.case import Case
 from omnidetective.detective.conversation import shortened
+from omnidetective.rubric import COMPLETENESS
 from omnidetective.settings import Settings
 from omnidetective.stages import dossier
 from omnidetective.stages.asking import NO_ANSWER, ask_role
 from omnidetective.stages.base import Stage, StageContext
 from omnidetective.stages.gate_checks import checked
+from omnidetective.stages.gate_rubric import ROLE, Verdict, judged_professionally
 
-ROLE = "judge"
 MERGED = 2
 """Fewest candidates of the same stretch of a clip that make a merge."""
 _MOST_NAMED = 5
@@ -52,34 +54,26 @@ class Gate(Stage):
         found = checked(case.draft, case, settings, quote_similarity=similarity)
         scores, rejections = found.scores, found.reasons
         if not rejections and _can_judge(case, context):
-            verdict = await _judged(case, context)
-            if verdict.score is not None:
-                scores = {**scores, "completeness": float(verdict.score)}
+            judged = judged_professionally if settings.rubric == "professional" else _judged
+            verdict = await judged(case, context)
+            scores = {**scores, **verdict.scores}
             rejections, case = verdict.rejections, case.noted(*verdict.remarks)
         return replace(case, scores=scores, rejections=rejections)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What the judge makes of a merge; no score where the judge could not be heard."""
-
-    score: int | None = None
-    rejections: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
 def _can_judge(case: Case, context: StageContext) -> bool:
-    """Whether something was merged, and a model is there to judge it."""
-    players = context.cast
+    """Whether there is something to judge, which for completeness is a merge, and a model to judge it."""
+    players, settings = context.cast, context.settings.gate
+    most = max(Counter(candidate.span for candidate in case.candidates).values(), default=0)
     return (
-        context.settings.gate.judge
-        and max(Counter(candidate.span for candidate in case.candidates).values(), default=0) >= MERGED
+        settings.judge
+        and (settings.rubric == "professional" or most >= MERGED)
         and players.is_played(ROLE)
         and not players.is_embedded(ROLE)
     )
 
 
-async def _judged(case: Case, context: StageContext) -> _Verdict:
+async def _judged(case: Case, context: StageContext) -> Verdict:
     """How complete the caption is, as the judge sees it.
 
     Raises:
@@ -99,9 +93,10 @@ async def _judged(case: Case, context: StageContext) -> _Verdict:
             ),
         )
     except NO_ANSWER as error:
-        return _Verdict(remarks=(f"the judge gave no completeness score: {error.message}",))
+        return Verdict(remarks=(f"the judge gave no completeness score: {error.message}",))
+    scores = {COMPLETENESS: float(answer.score)}
     if answer.score >= least:
-        return _Verdict(answer.score)
+        return Verdict(scores)
     lost = "; ".join(shortened(" ".join(reason.split()), _REASON_CHARS) for reason in answer.reasons[:_MOST_NAMED])
     told = f": {lost}" if lost else ""
-    return _Verdict(answer.score, (f"incomplete: completeness {answer.score} of 5, at least {least} is wanted{told}",))
+    return Verdict(scores, (f"incomplete: completeness {answer.score} of 5, at least {least} is wanted{told}",))

@@ -1,7 +1,7 @@
 """What the gate measures without a model, and the reasons for which it rejects. Pure.
 
 A reason begins with a stable code: ``too_short``, ``too_long``, ``repetition``, ``timestamps``, ``errors``,
-``ungrounded``; the judge's is ``incomplete``. Statistics count the codes, people read the rest.
+``ungrounded``; the judge's are ``incomplete`` and ``not_professional``. Statistics count codes, people read the rest.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from omnidetective.workflows import Workflow
 
 log = logging.getLogger(__name__)
 
-_LOSES_ONLY_ITSELF = (
+LOSES_ONLY_ITSELF = (
     BudgetSpentError,
     ContentFilterError,
     ContextLengthError,
@@ -88,9 +88,25 @@ class StagePlan:
         return tuple(dict.fromkeys(role for step in self.steps for stage in step for role in stage.roles(settings)))
 
     def again(self) -> StagePlan:
-        """What a clip that the gate sends back goes through once more."""
-        last = max((n for n, step in enumerate(self.steps) if any(s.begins_again for s in step)), default=0)
-        return StagePlan(self.steps[last:])
+        """What a clip that the gate rejects goes through once more."""
+        return StagePlan(self.steps[self._last_beginning :])
+
+    def once(self) -> StagePlan:
+        """What comes before that."""
+        return StagePlan(self.steps[: self._last_beginning])
+
+    @property
+    def _last_beginning(self) -> int:
+        return max((n for n, step in enumerate(self.steps) if any(s.begins_again for s in step)), default=0)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the draft is written anew by chance, so that it may come out otherwise another time."""
+        return any(stage.draws for stage in self.steps[self._last_beginning])
+
+    def can_differ(self, case: Case, context: StageContext) -> bool:
+        """Whether its first step, with this cast, may make something else of the same case another time."""
+        return any(stage.draws and stage.can_differ(case, context) for stage in self.steps[0])
 
     async def run(self, case: Case, context: StageContext, *, enter: Callable[[str], None], leave: Clock) -> Case:
         """Take a case through every step.
@@ -174,7 +190,7 @@ async def _joined(
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in tasks:
-            if task.done() and (error := task.exception()) and not isinstance(error, _LOSES_ONLY_ITSELF):
+            if task.done() and (error := task.exception()) and not isinstance(error, LOSES_ONLY_ITSELF):
                 raise error
         results = await asyncio.gather(*tasks, return_exceptions=True)
     finally:
@@ -187,7 +203,7 @@ async def _joined(
     for name, branch, result in zip(names, branches, results, strict=True):
         if isinstance(result, Case):
             done.append(replace(result, branch=case.branch, scope=case.scope))
-        elif isinstance(result, _LOSES_ONLY_ITSELF):
+        elif isinstance(result, LOSES_ONLY_ITSELF):
             log.info("clip %s: %s failed: %s", branch.clip.id, name, result)
             lost.append((name, result))
         else:

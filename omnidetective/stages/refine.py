@@ -146,7 +146,7 @@ def _form_of(draft: Draft, case: Case) -> _Form:
 
 def _measured(draft: Draft, case: Case, context: StageContext) -> Report:
     found = inspect(draft.text, case, quote_similarity=context.settings.audit.quote_similarity)
-    return of_inspection(found, possible_attributes(case))
+    return of_inspection(found, possible_attributes(case), elsewhere="scene" if case.clip.whole is None else None)
 
 
 async def _refined(draft: Draft, report: Report, case: Case, context: StageContext) -> tuple[_Outcome, ...]:

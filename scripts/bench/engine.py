@@ -60,7 +60,7 @@ models:
   witness: {{provider: openai, model: witness, base_url: "{url}", capabilities: {can}}}
 roles: {{detective: detective, audio_llm: witness}}
 """
-_OTHERS = ("asr", "colour", "faces", "frame_captioner", "metadata", "ocr", "omni_llm", "shots", "sound")
+_OTHERS = ("asr", "charts", "colour", "faces", "frame_captioner", "metadata", "ocr", "omni_llm", "shots", "sound")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from omnidetective.evals.sample_truth import Truth
-from scripts.bench.instruments import colours, containers, editing, people, screen_text, sounds, speech
+from scripts.bench.instruments import (
+    charts,
+    code,
+    colours,
+    containers,
+    editing,
+    people,
+    screen_text,
+    sounds,
+    speech,
+    tables,
+)
 from scripts.bench.instruments.asking import Bench, NotMeasuredError
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, markdown
@@ -35,6 +46,9 @@ MEASURES: Mapping[str, Callable[[Bench, Truth, Studio], Awaitable[list[Row]]]] =
     "faces": people.measure,
     "colour": colours.measure,
     "metadata": containers.measure,
+    "tables": tables.measure,
+    "code": code.measure,
+    "charts": charts.measure,
 }
 
 

@@ -21,6 +21,7 @@ from omnidetective.evidence import (
     TextCard,
     TextEvidence,
 )
+from omnidetective.page_evidence import Chart, ChartEvidence, ChartPoint
 from omnidetective.records import Event, Observation
 
 
@@ -43,6 +44,12 @@ def ocr(
     """The text on screen."""
     shown = tuple(TextCard(text=text, start_s=a, end_s=b, score=score) for a, b, text in cards)
     return seen_by("ocr", TextEvidence(cards=shown, frames_read=20), span=span)
+
+
+def chart(*values: tuple[str, float]) -> Observation:
+    """A bar chart with printed values."""
+    points = tuple(ChartPoint(label=label, value=value, printed=True) for label, value in values)
+    return seen_by("charts", ChartEvidence(charts=(Chart(kind="bars", points=points, box=(0.0, 0.0, 1.0, 1.0)),)))
 
 
 def shots(*cuts: float, length_s: float = 20.0, still: bool | None = False, span: Span | None = None) -> Observation:

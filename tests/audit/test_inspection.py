@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 import pytest
-from audit.claims import asr, clip, filmed, ocr, shots, sound
+from audit.claims import asr, chart, clip, filmed, ocr, shots, sound
 
 from omnidetective.audit.finding import WHY_CHARS
 from omnidetective.audit.inspection import CHECKS, inspect
@@ -54,6 +54,9 @@ FAULTS = [
           (("quote", '"Everybody leave the building"'),)),
     Fault("At 8s, a voice says “Come closer to me.”", clip(asr((12, 13, "Hello."), span=Span(start_s=0, end_s=20))),
           (("quote", "“Come closer to me.”"),)),
+    # numbers of charts
+    Fault("North reaches 512.", clip(ocr((None, None, "412")), chart(("North", 412), ("South", 187))),
+          (("figures", "North reaches 512"),)),
     # text on screen
     Fault("At 2s, a sign reads “CLOSED FOR WINTER”. The signs “OPEN DAILY” and “9 am to 5 pm” hang beside it. "
           "At 12s, the text “Thank you for watching” is shown.", clip(SIGNS),
@@ -139,6 +142,8 @@ def test_faults(caption: str, case: Case, found: tuple[tuple[str, str], ...]) ->
 
 
 INNOCENT = [
+    ("North reaches 412.", clip(ocr((None, None, "412")), chart(("North", 412), ("South", 187)))),
+    ("North is 225 ahead.", clip(ocr((None, None, "412")), chart(("North", 412), ("South", 187)))),
     ("At 3s, a calm voice narrates the journey.", clip(asr(gated=False))),  # no voice detector listened
     ("At 5s, a man walks in and the picture cuts to a car.", clip(shots(8.0))),
     ("The second shot is one continuous take.", clip(shots(12.0))),

@@ -123,7 +123,8 @@ def models_file(folder: Path, server: FaultyOpenAI) -> Path:
         "settings": {
             # The embedded instruments are not what is tested here.
             "observers": {
-                name: {"enabled": False} for name in ("asr", "colour", "faces", "metadata", "ocr", "shots", "sound")
+                name: {"enabled": False}
+                for name in ("asr", "code", "colour", "faces", "metadata", "ocr", "shots", "sound", "tables")
             },
         },
     }

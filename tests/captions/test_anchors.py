@@ -122,6 +122,9 @@ def test_adjustments_are_said_in_words() -> None:
 
 def test_an_image_has_no_time() -> None:
     assert canonical_anchors("[00:07] A man.", None).text == "[00:07] A man."
+    taken_out = canonical_anchors("At 0s, a man sits. At 3s, he reads.", None)
+    assert taken_out.text == "A man sits. He reads."
+    assert taken_out.adjustments[0] == "“At 0s,” was taken out: an image has no time"
 
 
 @given(texts, durations)

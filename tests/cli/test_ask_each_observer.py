@@ -23,11 +23,14 @@ SAMPLES = resource_root() / "data"
 WITNESSES = ("audio_llm", "frame_captioner", "omni_llm", "video_llm")
 TOLD = {
     "asr": ("reading.mp4", "18-22", "rather selfish is to be ill-disposed"),
+    "charts": ("poster.jpg", None, "No chart"),
+    "code": ("poster.jpg", None, "No program text"),
     "colour": ("studio.webm", "6.5-8.5", "red"),
     "faces": ("mountains.mkv", None, "No face"),
     "metadata": ("messagerie.mp4", None, "h264"),
     "ocr": ("poster.jpg", None, "SPRING FAIR"),
     "shots": ("mountains.mkv", None, "Cuts at 5.28 s"),
+    "tables": ("poster.jpg", None, "No table"),
     "sound": ("on_hold.mp3", None, "music"),
     **dict.fromkeys(WITNESSES, ("reading.mp4", "3-6", "A man reads from a book.")),
 }

@@ -99,7 +99,9 @@ async def test_the_whole_default_workflow_says_what_was_measured_and_nothing_els
 
 @pytest.mark.parametrize("workflow", [name for name in names("workflows") if name != "omnidetective"])
 async def test_the_published_workflows_run_without_a_model_too(workflow: str) -> None:
-    for record in await captioned(workflow, SHORT):
+    # A recording belongs to no domain, so capflow refuses it.
+    ids = tuple(i for i in SHORT if workflow != "capflow" or CLIPS[i].modality != "audio")
+    for record in await captioned(workflow, ids):
         await nothing_is_invented(record)
         assert record.outcome == "accepted", (record.id, record.quality)
         assert record.provenance.workflow == workflow

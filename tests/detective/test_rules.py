@@ -8,7 +8,7 @@ from detective.cases import make_case, seen_by
 from omnidetective.detective.inquiry import Ask, Conclude, Standing, Told
 from omnidetective.detective.rules import RuleDetective
 from omnidetective.evidence import Cut, ShotEvidence, Span, TextEvidence
-from omnidetective.observers.registry import ToolBox
+from omnidetective.observers.registry import ToolBox, fits
 from omnidetective.prompts import PromptLibrary
 from omnidetective.stage_settings import InvestigateSettings
 from omnidetective.testing import stand_in_context
@@ -29,8 +29,12 @@ SHOTS = ShotEvidence(
 )
 async def test_the_most_useful_is_asked_first_and_the_header_of_the_file_last(inquiries: int, order: list[str]) -> None:
     listings = ToolBox(stand_in_context()).listings
-    specs = [row.spec for row in listings if row.spec is not None and row.spec.kind == "instrument"]
     case = make_case()
+    specs = [
+        row.spec
+        for row in listings
+        if row.spec is not None and row.spec.kind == "instrument" and fits(row.spec, case.clip.facts)
+    ]
     detective = RuleDetective(
         PromptLibrary(), case=case, observers=specs, settings=InvestigateSettings(inquiries=inquiries)
     )

@@ -108,6 +108,19 @@ async def test_after_a_429_the_lane_waits_and_not_the_call_besides(studio: Studi
     assert server.seen[1].at_s - server.seen[0].at_s >= 2.0
 
 
+async def test_an_attempt_says_how_often_its_call_was_refused(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, said, acquire = Bookkeeper(), list[int](), Bookkeeper.acquire
+
+    async def listened(self: Bookkeeper, plan: CallPlan) -> Permit:
+        said.append(plan.refusals)
+        return await acquire(self, plan)
+
+    monkeypatch.setattr(Bookkeeper, "acquire", listened)
+    server = await studio.server([play.rate_limited(retry_after="0.01"), play.server_error(), play.says("yes")])
+    assert (await ask(model_at(studio, server, keeper))).text == "yes"
+    assert said == [0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("script", "spent"),
     [

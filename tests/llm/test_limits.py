@@ -155,8 +155,10 @@ class AnyRun(RuleBasedStateMachine):
     def go_on(self) -> None:
         for decision in self.books.decide(self.now):
             self.waiting.remove(decision.ticket)
-            lane = self.planned[decision.ticket].lane
-            earlier = [t for t in self.waiting if t < decision.ticket and self.planned[t].lane == lane]
+            gone = self.planned[decision.ticket]
+            alike = [t for t in self.waiting if self.planned[t].lane == gone.lane]
+            alike = [t for t in alike if self.planned[t].refusals == gone.refusals]
+            earlier = [t for t in alike if t < decision.ticket]
             assert not earlier, "somebody was overtaken"
             if decision.refusal is not None:
                 self.refused = True
@@ -164,10 +166,11 @@ class AnyRun(RuleBasedStateMachine):
                 assert not self.refused, "leave after a refusal"
                 self.flying.append(decision.ticket)
 
-    @rule(lane=st.sampled_from(LANES), tokens=st.integers(0, 500), cost=COSTS)
-    def ask(self, lane: Lane, tokens: int, cost: Decimal) -> None:
-        ticket = self.books.ask(CallPlan(lane, tokens, cost), self.now)
-        self.planned[ticket] = CallPlan(lane, tokens, cost)
+    @rule(lane=st.sampled_from(LANES), tokens=st.integers(0, 500), cost=COSTS, refusals=st.integers(0, 2))
+    def ask(self, lane: Lane, tokens: int, cost: Decimal, refusals: int) -> None:
+        asked = CallPlan(lane, tokens, cost, refusals)
+        ticket = self.books.ask(asked, self.now)
+        self.planned[ticket] = asked
         self.waiting.append(ticket)
         self.go_on()
 
@@ -329,6 +332,24 @@ def test_a_pause_holds_for_everybody_and_is_doubled_while_no_answer_comes() -> N
     complaint = books.settle(ticket, limited(), now)
     assert complaint is not None
     assert 0.5 < complaint.pause_s < 1.0, "of the shortest pause, the share of calls that are refused"
+
+
+def test_refused_calls_go_last_while_the_lane_is_in_doubt_and_first_when_it_is_open_again() -> None:
+    lane = Lane("openai:one", "host", concurrency=1)
+    books = Books(first_pause_s=1.0)
+    early = books.ask(plan(lane), 0.0)
+    books.decide(0.0)
+    books.settle(early, limited(), 0.0)
+    again = [books.ask(CallPlan(lane, 0, CENT, refusals), 0.0) for refusals in (1, 2, 2)]
+    fresh = [books.ask(plan(lane), 0.0) for _ in range(2)]
+    late = books.ask(plan(lane), 0.0)
+    went, now = list[int](), 0.0
+    while books.waiting(now):
+        now += 2.0
+        for ticket in decided(books, now=now):
+            went.append(ticket)
+            books.settle(ticket, OK, now + 0.5)
+    assert went == [*fresh, again[1], again[2], again[0], late]
 
 
 # On an event loop ----------------------------------------------------------------------------------------------------

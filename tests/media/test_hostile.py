@@ -24,7 +24,7 @@ from PIL import Image
 from omnidetective.errors import MediaError
 from omnidetective.evidence import Span
 from omnidetective.media import wire
-from omnidetective.media.decoder import close_decoders, decode
+from omnidetective.media.decoder import _Call, close_decoders, decode
 from omnidetective.media.measure import find_cuts
 from omnidetective.media.source import Source
 from omnidetective.settings import MediaSettings
@@ -229,6 +229,26 @@ async def test_a_caller_that_gives_up_ends_the_work(numbered: Path, opened: Open
         while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_a_decoder_whose_caller_gives_up_at_the_last_moment_is_not_asked_again(
+    numbered: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was told to end looks alive for a moment; on a busy machine for long."""
+    close_decoders()
+    async with opened(numbered) as clip:
+        (pid,) = _decoders()
+        end = _Call.end
+
+        def too_late(call: _Call) -> bool:
+            call.cancel()
+            return end(call)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(_Call, "end", too_late)
+            await clip.frames([1.0])
+        assert not Path(f"/proc/{pid}").exists(), "it is in the pool"
+        assert len(await clip.frames([2.0])) == 1
 
 
 def test_a_decoder_has_a_clock_of_its_own(make: Make) -> None:

@@ -10,7 +10,7 @@ from media.workbench import Open, reason
 from PIL import Image, features
 
 from omnidetective.errors import MediaError
-from omnidetective.media.clip import Frame
+from omnidetective.media.frames import Frame
 
 
 def _rgb(frame: Frame, x: float = 0.5, y: float = 0.5) -> tuple[int, int, int]:

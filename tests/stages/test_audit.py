@@ -19,7 +19,8 @@ from omnidetective.evidence import Evidence, SoundEvidence, Span, SpeechEvidence
 from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.json_schema import is_strict, schema_of
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import ObserverSpec, observation
 from omnidetective.prompts import PromptLibrary

@@ -455,6 +455,8 @@ def test_the_prompt_speaks_of_no_sense_that_the_clip_does_not_have(modality: str
         sees=shown and modality != "audio",
         hears=shown and modality != "image",
         reads=modality != "image",
+        domains=[],
+        tells=[],
     )
     absent = {
         "audio": ("picture", "lettering", "frames"),

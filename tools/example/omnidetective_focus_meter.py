@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from omnidetective.evidence import OtherEvidence, Span
-from omnidetective.media.clip import Clip, GrayFrame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import GrayFrame
 from omnidetective.observers.base import ObserverContext, ObserverSettings, ObserverSpec, observation
 from omnidetective.records import Observation
 from pydantic import Field, JsonValue

@@ -60,8 +60,9 @@ class Complaint:
 class Books:
     """Calls by ticket. Each call is asked for, decided on, and settled; or abandoned, at any time.
 
-    Calls of a lane go in the order in which they came. Calls that wait for money go in the order in which they came,
-    over all lanes.
+    Calls of a lane go in the order in which they came, except for those that its provider has refused for their rate
+    (see :class:`~omnidetective.llm.limits.lane.LaneBooks`). Calls that wait for money go in the order in which they
+    came, over all lanes.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class Books:
     def ask(self, plan: CallPlan, now: float) -> int:
         """A call wants to be made. Returns its ticket; :meth:`decide` says what becomes of it."""
         lane = self._lane(plan.lane, now)
-        call = self._new(lane, plan.tokens, plan.cost_usd)
-        lane.waiting.append(call)
+        call = self._new(lane, plan.tokens, plan.cost_usd, plan.refusals)
+        lane.wait(call)
         self._busy[plan.lane] = lane
         return call.ticket
 
@@ -117,7 +118,7 @@ class Books:
         pause_s = call.lane.end(call, result, now)
         if result.ending != "rate_limited":
             return None
-        return Complaint(call.lane.lane, pause_s, len(call.lane.waiting))
+        return Complaint(call.lane.lane, pause_s, call.lane.waiting)
 
     def abandon(self, ticket: int, now: float) -> None:
         """Whoever asked has gone, and has sent nothing."""
@@ -129,7 +130,7 @@ class Books:
             self.budget.settle(call.cost_usd or _FREE, _FREE)
             lane.undo(call, now)
             return
-        lane.waiting.remove(call)
+        lane.leave(call)
         if not lane.waiting:
             del self._busy[lane.lane]
 
@@ -151,7 +152,7 @@ class Books:
         for lane in self._in_order():
             obstacle = self._obstacle(lane, now) or Obstacle("money", math.inf)
             for_s = None if obstacle.for_s == math.inf else obstacle.for_s
-            told.append(Waiting(lane.lane, len(lane.waiting), obstacle.why, for_s))
+            told.append(Waiting(lane.lane, lane.waiting, obstacle.why, for_s))
         return tuple(told)
 
     def _pass(self, now: float) -> list[Decision]:
@@ -159,7 +160,7 @@ class Books:
         money_is_taken = False
         for lane in self._in_order():
             while lane.waiting:
-                call = lane.waiting[0]
+                call = lane.first()
                 verdict = self.budget.verdict(call.cost_usd)
                 if verdict == "never":
                     del self._calls[call.ticket]
@@ -173,18 +174,18 @@ class Books:
                     self.budget.reserve(call.cost_usd or _FREE)
                     lane.begin(call, now)
                     decided.append(Decision(call.ticket, None))
-                lane.waiting.popleft()
+                lane.leave(call)
             if not lane.waiting:
                 del self._busy[lane.lane]
         return decided
 
     def _obstacle(self, lane: LaneBooks, now: float) -> Obstacle | None:
-        return lane.obstacle(lane.waiting[0], now)
+        return lane.obstacle(lane.first(), now)
 
     def _in_order(self) -> list[LaneBooks]:
         if len(self._busy) == 1:
             return list(self._busy.values())
-        return sorted(self._busy.values(), key=lambda lane: lane.waiting[0].ticket)
+        return sorted(self._busy.values(), key=lambda lane: lane.first().ticket)
 
     def _lane(self, lane: Lane, now: float) -> LaneBooks:
         books = self._lanes.get(lane)
@@ -194,9 +195,9 @@ class Books:
             )
         return books
 
-    def _new(self, lane: LaneBooks, tokens: int, cost_usd: Decimal | None) -> Call:
+    def _new(self, lane: LaneBooks, tokens: int, cost_usd: Decimal | None, refusals: int = 0) -> Call:
         self._tickets += 1
-        call = self._calls[self._tickets] = Call(self._tickets, lane, tokens, cost_usd)
+        call = self._calls[self._tickets] = Call(self._tickets, lane, tokens, cost_usd, refusals)
         return call
 
 

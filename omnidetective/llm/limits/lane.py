@@ -19,6 +19,11 @@ or money that calls in flight have reserved."""
 LONGEST_PAUSE_S: Final = 3600.0
 """A provider that asks for a longer rest is asked again after this."""
 
+_ANSWERS_TO_BE_SURE: Final = 2
+"""Calls that were begun after a 429 and answered, until the lane counts as open."""
+_LONGER_EACH_TIME: Final = 4.0
+"""Rests of a call that is refused again and again: 1, 4, 16, 60 s, where the first is 1 s and the longest 60 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -38,6 +43,7 @@ class Call:
 
     Attributes:
         tokens, cost_usd: as planned; taken when the call is begun.
+        refusals: 429s that the same call has met so far.
         serial: its number among the calls of the lane, in the order in which they are begun.
         begun_at: ``None`` while it waits.
     """
@@ -46,6 +52,7 @@ class Call:
     lane: LaneBooks
     tokens: int
     cost_usd: Decimal | None
+    refusals: int = 0
     serial: int = 0
     begun_at: float | None = None
 
@@ -53,8 +60,12 @@ class Call:
 class LaneBooks:
     """The books of one lane.
 
+    Calls go in the order in which they came, but a call has only so many attempts, and must not lose them to others.
+    So after a 429 the lane is in doubt until two calls begun later are answered. While it is, calls go first that
+    were refused least: they have attempts to lose. After that, calls go first that were refused most. Where all that
+    wait were refused twice or more, the rest is longer than the lane's own, so that five attempts outlast a minute.
+
     Attributes:
-        waiting: calls in the order in which they go.
         paused_until: nobody goes before.
     """
 
@@ -66,7 +77,7 @@ class LaneBooks:
             longest_pause_s: most of that.
         """
         self.lane = lane
-        self.waiting: deque[Call] = deque()
+        self._line: dict[int, deque[Call]] = {}
         self.in_flight = 0
         self.paused_until = -math.inf
         self.window = Window()
@@ -78,12 +89,36 @@ class LaneBooks:
         self._round_pause_s = first_pause_s
         self._round_at = -math.inf
         self._newest = 0
+        self._unexplained_at = -math.inf
+        self._in_doubt = 0
+        self._newest_in_doubt = 0
         self._begun_at = -math.inf
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return sum(map(len, self._line.values()))
+
+    def wait(self, call: Call) -> None:
+        """It gets in line."""
+        self._line.setdefault(call.refusals, deque()).append(call)
+
+    def first(self) -> Call:
+        """Who goes next. Only where somebody waits."""
+        return self._line[(min if self._in_doubt else max)(self._line)][0]
+
+    def leave(self, call: Call) -> None:
+        """It waits no longer."""
+        line = self._line[call.refusals]
+        line.remove(call)  # The first one, as a rule.
+        if not line:
+            del self._line[call.refusals]
 
     def obstacle(self, call: Call, now: float) -> Obstacle | None:
         """Why a call cannot be begun now, its cost aside."""
-        if now < self.paused_until:
-            return Obstacle("paused", self.paused_until - now)
+        closed_until = max(self.paused_until, self._rest_until(call))
+        if now < closed_until:
+            return Obstacle("paused", closed_until - now)
         most = self.lane.concurrency
         if (most is not None and self.in_flight >= most) or not self.window.has_room(self.in_flight):
             return Obstacle("concurrency", math.inf)
@@ -132,6 +167,8 @@ class LaneBooks:
             took = 0 if result.ending == "rate_limited" else result.tokens
             self._tokens.give_back(0 if took is None else call.tokens - took, now)
         if result.ending == "answered":
+            if self._in_doubt and call.serial > self._newest_in_doubt:
+                self._in_doubt -= 1
             self._next_pause_s = self._first_pause_s
             self.window.answered(call.serial, in_flight=in_flight, seconds=now - call.begun_at, now=now)
         elif result.ending == "failed":
@@ -141,19 +178,29 @@ class LaneBooks:
         return 0.0
 
     def _pause(self, call: Call, retry_after_s: float | None, in_flight: int, now: float) -> float:
+        self._in_doubt, self._newest_in_doubt = _ANSWERS_TO_BE_SURE, self._newest
         first = self.window.rate_limited(call.serial, newest=self._newest, in_flight=in_flight, now=now)
         if first:
             self._round_at, self._round_pause_s = now, self._next_pause_s
             self._next_pause_s = min(2 * self._next_pause_s, self._longest_pause_s)
         if retry_after_s is not None:
+            self._unexplained_at = -math.inf
             for_s = min(retry_after_s, LONGEST_PAUSE_S)
         else:
+            self._unexplained_at = now
             # All rest for a while where all are refused. Where few are, it is not for the others to wait.
             for_s = self._round_at + self._round_pause_s * self.window.refused - now
         if now + for_s <= self.paused_until:
             return 0.0
         self.paused_until = now + for_s
         return for_s
+
+    def _rest_until(self, call: Call) -> float:
+        """When a call may be tried that was refused several times, each time without a word of when to come back."""
+        if not self._in_doubt or call.refusals < 2:
+            return -math.inf
+        rest_s: float = self._first_pause_s * _LONGER_EACH_TIME ** (call.refusals - 1)
+        return self._unexplained_at + min(rest_s, self._longest_pause_s)
 
     def _enter(self, call: Call, now: float) -> None:
         self._newest += 1

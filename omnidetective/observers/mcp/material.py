@@ -12,7 +12,8 @@ from pathlib import Path
 
 from omnidetective.errors import MediaError, ObserverUnavailableError
 from omnidetective.evidence import Span
-from omnidetective.media.clip import Clip, Frame
+from omnidetective.media.clip import Clip
+from omnidetective.media.frames import Frame
 from omnidetective.observers.mcp.arguments import Plan
 from omnidetective.observers.mcp.placeholders import FILES, in_digits
 

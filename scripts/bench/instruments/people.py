@@ -40,7 +40,7 @@ def on_counts(counts: Sequence[FaceCount]) -> list[Row]:
     right = 0
     for step in range(steps):
         at_s = (step + 0.5) * _STEP_S
-        told = [count.faces for count in counts if count.start_s <= at_s < count.end_s]
+        told = [count.faces for count in counts if (count.start_s or 0.0) <= at_s < (count.end_s or 0.0)]
         right += told == [COUNTS[int(at_s / SHOT_S)]]
     return [Row("faces", "time with the right count, a portrait shown 0 to 3 times", share(right, steps))]
 

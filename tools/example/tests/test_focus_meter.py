@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from omnidetective.media.clip import GrayFrame
+from omnidetective.media.frames import GrayFrame
 from omnidetective.testing import assert_conforms
 from PIL import Image, ImageFilter
 

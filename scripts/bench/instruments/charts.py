@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scripts.bench.truth import Truth
-
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.page_evidence import ChartEvidence, ChartPoint
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scripts.bench.truth import Truth
-
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.page_evidence import TableEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio

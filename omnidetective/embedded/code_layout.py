@@ -24,6 +24,8 @@ _MOST_EMPTY = 3
 _MOST_INDENT = 120
 _ODD, _SINGLE = 0.4, 1.6
 """In widths of a letter: by how much one line may begin too far left; indentation is two at least."""
+_UNITS = (8, 4, 2)
+"""What people indent by. Nearly any width is near a multiple of three: it is left to the letters."""
 _SNAP = 0.75
 """In widths of a letter: what is this near a multiple of the indentation is one."""
 
@@ -275,7 +277,7 @@ def indentation(widths: Sequence[float]) -> tuple[int, ...]:
         widths: in letters, from the leftmost line.
     """
     inner = [width for width in widths if width > 1.0]
-    unit = next((u for u in (8, 4, 3, 2) if inner and sum(_off(w, u) <= _SNAP for w in inner) >= 0.9 * len(inner)), 1)
+    unit = next((u for u in _UNITS if inner and sum(_off(w, u) <= _SNAP for w in inner) >= 0.9 * len(inner)), 1)
     return tuple(
         min(_MOST_INDENT, unit * round(width / unit) if _off(width, unit) <= _SNAP else round(width))
         for width in widths

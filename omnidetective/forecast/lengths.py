@@ -61,11 +61,13 @@ def lengths_of(
     report = report_of(part_s).at_most(longest).plus(OBSERVATION_FRAME)
     speech = Size(0.0, 8.0 * part_s) if facts.has_audio else NOTHING
     told = caption.at_most(longest).plus(exactly(15.0))
+    # Of a domain's agents some are instruments, and which ones is known only when the picture is routed.
+    least_measured = instruments if reports == NOTHING else 0
     return Lengths(
         caption=caption,
         told=told.times(candidates.low, candidates.high),
         observations=answers.times(inquiries.low, inquiries.high).plus(
-            report.times(reports.low, reports.high), measured.times(instruments)
+            report.times(reports.low, reports.high), measured.times(least_measured, instruments)
         ),
         transcript=speech,
     )

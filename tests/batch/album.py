@@ -124,7 +124,7 @@ def models_file(folder: Path, server: FaultyOpenAI) -> Path:
             # The embedded instruments are not what is tested here.
             "observers": {
                 name: {"enabled": False}
-                for name in ("asr", "code", "colour", "faces", "metadata", "ocr", "shots", "sound", "tables")
+                for name in ("asr", "charts", "code", "colour", "faces", "metadata", "ocr", "shots", "sound", "tables")
             },
         },
     }

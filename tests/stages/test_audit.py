@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,11 +21,12 @@ from omnidetective.grounding import cited
 from omnidetective.llm.cast import Cast
 from omnidetective.llm.json_schema import is_strict, schema_of
 from omnidetective.media.clip import Clip
-from omnidetective.media.frames import Frame
+from omnidetective.media.frames import Frame, Pages
 from omnidetective.model_sets import ModelSet
 from omnidetective.observers.base import ObserverSpec, observation
 from omnidetective.prompts import PromptLibrary
 from omnidetective.records import ATTRIBUTES, Attribute, Modality, Observation
+from omnidetective.settings import MediaSettings
 from omnidetective.stages import auditor
 from omnidetective.stages.audit import Audit, audited
 from omnidetective.stages.base import StageContext
@@ -345,6 +347,14 @@ class Pictures(BareClip):
     """A clip that can be looked at, or that breaks when it is."""
 
     broken: bool = False
+    first_page: int = 1
+    pages: int = 1
+    source: Any = field(default_factory=lambda: SimpleNamespace(settings=MediaSettings()))
+
+    async def page_frames(self, pages: Iterable[int]) -> Pages:
+        if self.broken:
+            raise MediaError("the picture is damaged")
+        return Pages(tuple(Frame(time_s=None, jpeg=b"jpeg", width=8, height=8) for _ in pages))
 
     async def once(self, key: object, compute: Callable[[], Awaitable[Any]], *, size: object) -> Any:
         return await compute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from omnidetective.domains import Domain, load_domains
 from omnidetective.errors import ConfigError, ObserverUnavailableError
 from omnidetective.findings import Routing
 from omnidetective.media.intake import open_clip
+from omnidetective.observers.base import ObserverContext
+from omnidetective.observers.registry import ToolBox
 from omnidetective.picture_signs import MEASURES
 from omnidetective.rows import parse_row
 from omnidetective.settings import MediaSettings
@@ -54,7 +57,13 @@ def domain(name: str, signs: dict[str, float], words: tuple[str, ...] = ()) -> D
 async def routing_of_file(path: Path, key: str = "image") -> Routing:
     row = parse_row({key: str(path)})
     async with playing({}) as play, open_clip(row, MediaSettings(), base_dir=path.parent) as clip:
-        return await measured_routing(Case(row=row, clip=clip), play.context, list(load_domains(None).values()))
+        context = play.context
+        toolbox = ToolBox(ObserverContext(context.cast, context.model_set, context.prompts, context.settings))
+        try:
+            context = replace(context, toolbox=toolbox)
+            return await measured_routing(Case(row=row, clip=clip), context, list(load_domains(None).values()))
+        finally:
+            toolbox.close()
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(MEASURES, SHARE)), st.dictionaries(st.sampled_from(["code", "math"]), SHARE))

@@ -49,6 +49,7 @@ def test_time_grows_in_step_with_the_text(unit: str) -> None:
     assert spent_s(whole) < 40 * spent_s(tenth) + 5.0
 
 
+@pytest.mark.integration
 def test_a_megabyte_of_everything() -> None:
     text = "\n\n".join(unit * (1_000_000 // len(UNITS) // len(unit)) for unit in UNITS)
     assert spent_s(text) < 60.0

@@ -97,7 +97,18 @@ async def test_the_whole_default_workflow_says_what_was_measured_and_nothing_els
                 assert quote.text in record.caption
 
 
-@pytest.mark.parametrize("workflow", [name for name in names("workflows") if name != "omnidetective"])
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        "asid-verify",
+        "capflow",
+        *(
+            pytest.param(name, marks=pytest.mark.integration)
+            for name in names("workflows")
+            if name not in ("omnidetective", "asid-verify", "capflow")
+        ),
+    ],
+)
 async def test_the_published_workflows_run_without_a_model_too(workflow: str) -> None:
     # A recording belongs to no domain, so capflow refuses it.
     ids = tuple(i for i in SHORT if workflow != "capflow" or CLIPS[i].modality != "audio")

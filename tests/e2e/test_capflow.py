@@ -276,6 +276,7 @@ async def test_a_video(tmp_path: Path) -> None:
     assert {d.name: 3.0 for d in DIMENSIONS["video"]}.items() <= record["quality"]["scores"].items()
 
 
+@pytest.mark.integration
 async def test_low_confidence_asks_the_agents_of_both(tmp_path: Path) -> None:
     page().image.save(tmp_path / "picture.png")
     record, _ = await _captioned(

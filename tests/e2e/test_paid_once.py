@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from e2e.media_files import video
 from e2e.test_model_sets import studio
 from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, hangs
@@ -63,6 +64,7 @@ async def test_a_run_that_is_killed_inside_a_clip_repeats_no_call_that_had_ended
     assert KEY.encode() not in (tmp_path / "out.cache.sqlite").read_bytes()
 
 
+@pytest.mark.integration
 async def test_without_the_cache_every_call_is_made_again(tmp_path: Path) -> None:
     video(tmp_path / "film.mp4")
     (tmp_path / "in.jsonl").write_text('{"id": "film", "video": "film.mp4"}\n')

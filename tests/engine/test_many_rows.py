@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from engine.harness import Folder, Start, until
 
 ROWS = 20_000
@@ -16,6 +17,7 @@ def resident_mb(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
 
 
+@pytest.mark.integration
 def test_twenty_thousand_rows(folder: Folder, start: Start) -> None:
     folder.rows({"id": f"clip-{n:08}", "note": "x" * 200} for n in range(ROWS))
     begun = time.monotonic()

@@ -144,6 +144,7 @@ def test_records_do_not_tell_which_engine_made_them() -> None:
     assert ray.sha == local.sha
 
 
+@pytest.mark.integration
 def test_a_run_on_a_ray_of_its_own(folder: Folder, start: Start) -> None:
     """Every clip once, a poison one given up, the lines of the local engine, and nothing of Ray on the terminal."""
     begun = folder.path / "begun"

@@ -96,6 +96,7 @@ async def test_other_codecs_turned_pictures_and_spans_are_encoded(
     assert await numbers_in(made.data, tmp_path / "span.mp4", opened, [0.02, 0.92]) == expected
 
 
+@pytest.mark.integration
 async def test_what_is_too_large_is_encoded_once_more_smaller(make: Make, opened: Open, encodes: list[int]) -> None:
     path = make("hard.mp4", *NOISE, "-t", "6", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-c:a", "aac")
     async with opened(path) as clip:

@@ -20,6 +20,7 @@ def found(wanted: tuple[str, ...], read: list[str]) -> float:
     return (Counter(wanted) & Counter(" ".join(read).split())).total() / len(wanted)
 
 
+@pytest.mark.integration
 async def test_the_small_print_of_a_scan_is_read(tmp_path: Path) -> None:
     """A4 at 300 dpi with three columns of 4-point print: made as small as a frame it is nearly lost."""
     sheet = files.sheet(font_px=16, columns=3, rows=3, step_px=900, title="Terms and Conditions")

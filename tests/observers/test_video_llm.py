@@ -154,6 +154,7 @@ async def test_a_model_that_does_not_hear_is_told_so_and_sent_no_sound(
     assert content(seen)[1]["text"].endswith("You are not given its sound: say nothing about it.")
 
 
+@pytest.mark.integration
 async def test_what_does_not_fit_into_the_body_is_made_smaller_or_goes_to_the_store(
     studio: Studio, film: Film, tmp_path: Path
 ) -> None:

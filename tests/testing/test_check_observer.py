@@ -334,6 +334,7 @@ def test_state_of_one_question_in_the_answer_to_another() -> None:
     assert "answers another question" in told
 
 
+@pytest.mark.integration
 def test_work_that_goes_on_when_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "END_S", 0.2)
 

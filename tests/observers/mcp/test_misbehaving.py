@@ -85,6 +85,7 @@ async def test_a_death_costs_the_questions_that_the_server_had_and_no_more(opene
     assert await answered(box["box_reports"], tone) == "done"
 
 
+@pytest.mark.integration
 async def test_a_server_that_hangs_is_started_anew_while_others_wait_for_it(
     opened: Opened, tone: Path, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ async def test_by_hand(tmp_path: Path) -> None:
     assert ran.calls == 3 + 8
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     bench = _bench(tmp_path, "--concurrency", "1")
     assert (await bench.run(_reply, kill_after=6)).status == -9

@@ -66,6 +66,7 @@ async def test_daily_omni_by_hand(tmp_path: Path, grouped: bool) -> None:
     assert "1 replies were neither a letter nor N/A" in ran.stdout
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     bench = _bench(tmp_path, clips="abc", options=("--concurrency", "1"))
     assert (await bench.run(_reply, kill_after=5)).status == -9

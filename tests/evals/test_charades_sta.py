@@ -46,6 +46,7 @@ async def test_by_hand(tmp_path: Path) -> None:
     assert "1 sentences have no place (N/A), 1 replies could not be read" in ran.stdout
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     bench = _bench(tmp_path, clips=("AAA", "BBB", "CCC"), options=("--concurrency", "1"))
     assert (await bench.run(_reply, kill_after=6)).status == -9

@@ -92,6 +92,7 @@ async def test_what_cannot_be_judged(tmp_path: Path) -> None:
     assert [one["reason"] for one in ran.result["unjudged"]] == ["unparsable"]
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     bench = _bench(tmp_path, [10] * 8, "--concurrency", "2", "--runs", "3")
     killed = await bench.run(lambda _, user: _says(_number(user), 1, 0), kill_after=12)

@@ -62,6 +62,7 @@ async def test_what_cannot_be_judged_is_counted_both_ways(tmp_path: Path) -> Non
     assert "missing caption: 1 (PI-d)" in ran.stdout
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     ids = tuple(f"PI-{n:02}" for n in range(24))
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -75,6 +75,7 @@ async def test_a_variant_is_chosen_and_told(tmp_path: Path) -> None:
     assert "Counted as vlmevalkit" in ran.stdout
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     bench = _bench(tmp_path, "--concurrency", "2")
     assert (await bench.run(_reply, kill_after=12)).status == -9

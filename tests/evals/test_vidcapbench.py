@@ -75,6 +75,7 @@ async def test_the_same_replies_read_in_both_ways(tmp_path: Path) -> None:
     assert ran.calls == 4 + 2 + 2 * 3
 
 
+@pytest.mark.integration
 async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     points = {video: ['{"score": 2}', '{"score": 1}'] for video in "abcdef"}
     bench = _bench(tmp_path, points, options=("--concurrency", "2"))

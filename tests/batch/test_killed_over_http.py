@@ -206,8 +206,8 @@ def remove_state(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        corrupt_cache,
-        pytest.param(tear_the_tail, marks=pytest.mark.integration),
+        pytest.param(corrupt_cache, marks=pytest.mark.integration),
+        tear_the_tail,
         pytest.param(truncate_state, marks=pytest.mark.integration),
         pytest.param(remove_state, marks=pytest.mark.integration),
     ],

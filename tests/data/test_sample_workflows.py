@@ -77,6 +77,7 @@ def _attributes_with_evidence(record: CaptionRecord) -> set[str]:
     return found
 
 
+@pytest.mark.integration
 async def test_the_whole_default_workflow_says_what_was_measured_and_nothing_else() -> None:
     records = await captioned("omnidetective", tuple(CLIPS))
     for record in records:

@@ -70,6 +70,7 @@ HONEST = Act(
 )
 
 
+@pytest.mark.integration
 async def test_ten_minutes_are_worked_on_by_segment_and_merged_in_order(film: Path) -> None:
     record, troupe = await performed(HONEST, film, instruments=())
     spans = [candidate.span for candidate in record.candidates or () if candidate.source == "captioner"]

@@ -164,6 +164,7 @@ async def test_a_broken_domain_is_an_error_before_the_first_clip(more: tuple[str
     assert "Traceback" not in said + printed
 
 
+@pytest.mark.integration
 async def test_a_plan_foresees_the_routers_calls(tmp_path: Path) -> None:
     video(tmp_path / "moves.mp4")
     rows = [{"id": f"p{n}", "image": blue(tmp_path, f"{n}.png", size=(300 + n, 200))} for n in range(3)]

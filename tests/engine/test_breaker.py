@@ -223,6 +223,7 @@ async def test_a_refusal_of_every_call_stops_the_run_with_one_message(folder: Fo
     assert any("circuit breaker" in entry["message"] for entry in log)
 
 
+@pytest.mark.integration
 async def test_once_it_is_mended_the_same_command_goes_on(folder: Folder) -> None:
     ids = pictures(folder, 12)
     options = ("--num-workers", "2", "--concurrency", "1")

@@ -127,6 +127,7 @@ async def test_the_embedded_cast_costs_nothing(tmp_path: Path) -> None:
     assert "nothing is spent" in printed
 
 
+@pytest.mark.integration
 async def test_a_pilot_is_the_beginning_of_the_run_and_is_not_paid_twice(tmp_path: Path) -> None:
     for n in range(4):
         video(tmp_path / f"{n}.mp4", seconds=2.0, rate=5 + n)

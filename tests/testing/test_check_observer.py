@@ -182,6 +182,7 @@ def raising(error: Exception) -> type[Lamp]:
     return lamp(__init__=set_up)
 
 
+@pytest.mark.integration
 def test_what_is_wrong_with_the_set_up() -> None:
     def slow(self: Lamp, settings: Any, context: ObserverContext) -> None:
         time.sleep(2.1)

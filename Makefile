@@ -5,9 +5,12 @@ BIN    := $(VENV)/bin
 CAST   := whisper-base yamnet centerface
 # WhisperX needs versions of its own, and 8 GB: it never shares an environment with the rest.
 WHISPERX := .venv-whisperx
+# Neither does TRL, which brings torch; without a GPU 1.8 GB are enough.
+TRL    := .venv-trl
+TORCH  ?= torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integration test-whisperx check format reference bench wheel-demo constraints clean
+.PHONY: help demo test test-integration test-whisperx test-trl check format reference bench wheel-demo constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,6 +50,14 @@ $(WHISPERX)/.ready: pyproject.toml tools/whisperx/pyproject.toml
 	  --group tools/whisperx/pyproject.toml:test
 	@touch $@
 
+$(TRL)/.ready: pyproject.toml
+	@echo "installing TRL (1.8 GB) …"
+	@$(PYTHON) -m venv $(TRL)
+	@$(TRL)/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	@$(TRL)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
+	@$(TRL)/bin/python -m pip install -q --disable-pip-version-check -e . --group trl
+	@touch $@
+
 # -- for users ---------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.weights ## Caption the sample clips with the embedded cast and show the captions
@@ -61,9 +72,13 @@ test: $(VENV)/.dev $(VENV)/.test-weights ## Run the tests
 test-integration: $(VENV)/.dev $(VENV)/.test-weights ## Run the slow tests too: real servers, long files
 	@$(BIN)/python -m pytest -n 2 -m 'integration or not integration'
 	@$(MAKE) test-whisperx
+	@$(MAKE) test-trl
 
 test-whisperx: $(WHISPERX)/.ready ## Run the tests of tools/whisperx with the real WhisperX, in an environment of its own
 	@$(WHISPERX)/bin/python -m pytest -c tools/whisperx/pyproject.toml --rootdir tools/whisperx tools/whisperx/tests
+
+test-trl: $(TRL)/.ready ## Train with the rewards in TRL, on the CPU, in an environment of its own
+	@$(TRL)/bin/python -m pytest -m integration tests/rewards/test_grpo.py
 
 check: $(VENV)/.dev $(VENV)/.test-weights ## Everything that CI checks: style, types, import rules, tests
 	@$(BIN)/ruff check .
@@ -79,7 +94,7 @@ format: $(VENV)/.dev ## Format the code
 reference: $(VENV)/.user ## Write docs/reference from the code
 	@$(BIN)/python -m scripts.write_reference
 
-bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each instrument alone, start-up, transports, the engine, resuming
+bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each instrument alone, start-up, transports, the engine, resuming, rewards
 	@$(BIN)/python -m scripts.bench.samples --markdown
 	@$(BIN)/python -m scripts.bench.observers
 	@$(BIN)/python -m scripts.bench.routing
@@ -87,6 +102,7 @@ bench: $(VENV)/.dev $(VENV)/.weights ## Measure: quality on the samples, each in
 	@$(BIN)/python -m scripts.bench.transport
 	@$(BIN)/python -m scripts.bench.engine
 	@$(BIN)/python -m scripts.bench.resume
+	@$(BIN)/python -m scripts.bench.rewards
 
 wheel-demo: $(VENV)/.dev ## Build the wheel and run the demo with it in a clean environment
 	@sh scripts/wheel_demo.sh $(BIN)/python
@@ -95,4 +111,4 @@ constraints: ## Pin what is installed now
 	@(echo "# The versions that everything here is tested with; \`make constraints\` writes them."; $(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools) > constraints.txt
 
 clean: ## Remove what was made here
-	rm -rf $(VENV) $(WHISPERX) dist build out.jsonl out.failures.jsonl out.state.sqlite* out.cache.sqlite* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHISPERX) $(TRL) dist build out.jsonl out.failures.jsonl out.state.sqlite* out.cache.sqlite* .pytest_cache .mypy_cache .ruff_cache

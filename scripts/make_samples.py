@@ -25,7 +25,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.bench.truth import (
+from omnidetective.evals.sample_truth import (
     SILENCE_DBFS,
     SILENCE_MIN_S,
     ClipTruth,

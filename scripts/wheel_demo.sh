@@ -17,5 +17,6 @@ cp -r "$root/data" "$root/scripts" "$work"
 "$work/venv/bin/omnidetective" weights pull whisper-base yamnet centerface
 "$work/venv/bin/omnidetective" run --input data/input.jsonl --output out.jsonl --quiet
 "$work/venv/bin/python" -m scripts.bench.samples out.jsonl
+"$work/venv/bin/omnidetective" eval samples --captions out.jsonl --output samples.json
 "$work/venv/bin/python" -m scripts.show_captions out.jsonl
 echo "wheel demo: ok"

@@ -50,7 +50,7 @@ def check(reading: Reading) -> Inspection:
     """Anchors of another form, out of order, twice, or outside the clip, and a wrong length; probing is the proof."""
     whole = reading.case.clip.whole
     duration_s = None if whole is None else whole.end_s
-    found = [*_faults(reading, duration_s), *(_lengths(reading, duration_s) if duration_s is not None else ())]
+    found = [*_faults(reading, duration_s), *(wrong_lengths(reading, duration_s) if duration_s is not None else ())]
     return Inspection(tuple(finding for _, finding in sorted(found, key=lambda item: item[0])))
 
 
@@ -86,7 +86,8 @@ def _located(caption: str, faults: tuple[AnchorFault, ...]) -> Iterator[tuple[An
             n += 1
 
 
-def _lengths(reading: Reading, duration_s: float) -> Iterator[tuple[int, Finding]]:
+def wrong_lengths(reading: Reading, duration_s: float) -> Iterator[tuple[int, Finding]]:
+    """Lengths that the caption gives a clip and that it does not have, each with where it stands."""
     for piece in reading.pieces:
         for pattern in _LENGTHS:
             match = pattern.search(piece.words)

@@ -21,6 +21,8 @@ THRESHOLD = 0.6
 """γ of the paper: less similar than this, two utterances are never a pair."""
 
 _LONG_WORD = 500
+_SLACK = 0.01
+"""At a cutoff, rapidfuzz rounds to either side: 0.6 may not reach 0.6. So it is asked for a little more."""
 _SPACE_BETWEEN_CJK = re.compile(rf"(?<=[{CJK}]) (?=[{CJK}])")
 
 
@@ -75,7 +77,7 @@ def align(
     """
     if not left or not right:
         return ()
-    similarities = _similarities(left, right, similarity_of)
+    similarities = _similarities(left, right, similarity_of, threshold)
     gains = np.where(similarities >= threshold, similarities, 0.0)
     totals = np.zeros((len(left) + 1, len(right) + 1))
     for i in range(1, len(left) + 1):
@@ -85,11 +87,13 @@ def align(
 
 
 def _similarities(
-    left: Sequence[str], right: Sequence[str], similarity_of: Callable[[str, str], float] | None
+    left: Sequence[str], right: Sequence[str], similarity_of: Callable[[str, str], float] | None, threshold: float
 ) -> npt.NDArray[np.float64]:
+    """All similarities; those below the threshold may be 0, which is quicker found out."""
     if similarity_of is not None:
         return np.array([[similarity_of(a, b) for b in right] for a in left], dtype=np.float64)
-    return cdist(left, right, scorer=Levenshtein.normalized_similarity, dtype=np.float64)
+    scorer = Levenshtein.normalized_similarity
+    return cdist(left, right, scorer=scorer, score_cutoff=max(0.0, threshold - _SLACK), dtype=np.float64)
 
 
 def _traced(totals: npt.NDArray[np.float64], similarities: npt.NDArray[np.float64]) -> tuple[Match, ...]:

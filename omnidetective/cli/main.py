@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "stats": ("omnidetective.cli.stats", "Show quality, outcomes, tokens and cost of an output."),
     "status": ("omnidetective.cli.status", "Say how far a run is: records, failures, what is left, cost."),
     "failures": ("omnidetective.cli.failures", "List the clips without a record, and why."),
+    "eval": ("omnidetective.cli.eval", "Score captions by published benchmarks."),
+    "reward": ("omnidetective.cli.reward", "Grade captions by the rewards of AVoCaDO, as trainers use them."),
     "merge": ("omnidetective.cli.merge", "Join the outputs of several runs into one, and prove it whole."),
     "observers": ("omnidetective.cli.observers", "List observers, look at one, ask one about a clip, write your own."),
     "prompts": ("omnidetective.cli.prompts", "List prompts, show one, render it, compare with your own."),

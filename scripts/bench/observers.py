@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from omnidetective.evals.sample_truth import Truth
 from scripts.bench.instruments import (
     charts,
     code,
@@ -36,7 +37,6 @@ from scripts.bench.instruments.asking import Bench, NotMeasuredError
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, markdown
 from scripts.bench.samples import DATA
-from scripts.bench.truth import Truth
 
 MEASURES: Mapping[str, Callable[[Bench, Truth, Studio], Awaitable[list[Row]]]] = {
     "asr": speech.measure,

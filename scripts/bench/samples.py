@@ -7,8 +7,8 @@
     python -m scripts.bench.samples --markdown         the table as the README has it
     python -m scripts.bench.samples --json             everything, for programs
 
-What is counted and how: :mod:`scripts.bench.score`. Exit status: 0 all bars are met · 1 one is missed · 2 nothing could
-be measured.
+What is counted and how: :mod:`omnidetective.evals.sample_records`. Exit status: 0 all bars are met · 1 one is missed ·
+2 nothing could be measured. Captions of any model: `omnidetective eval samples`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from omnidetective.evals.sample_records import CUT_TOLERANCE_S, FALSE_SPEECH_S, ClipScore, Scores, score
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.records import CaptionRecord
-from scripts.bench.score import CUT_TOLERANCE_S, FALSE_SPEECH_S, ClipScore, Scores, score
-from scripts.bench.truth import Truth
 
 DATA = Path(__file__).parents[2] / "data"
 RUN_TIMEOUT_S = 1800

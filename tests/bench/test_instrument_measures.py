@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from omnidetective.evals.sample_truth import ClipTruth, HeardSound, ShownText, SpokenText, TimeRange
 from omnidetective.evidence import (
     CameraMove,
     Colour,
@@ -30,7 +31,6 @@ from scripts.bench.instruments import colours, containers, editing, people, scre
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Film, Studio
 from scripts.bench.instruments.rows import Row, markdown, mean, share
-from scripts.bench.truth import ClipTruth, HeardSound, ShownText, SpokenText, TimeRange
 
 TRUTH = ClipTruth(
     id="film",

@@ -66,6 +66,21 @@ def test_laws_of_alignment(left: list[str], right: list[str], threshold: float) 
     assert total(matches) == pytest.approx(total(align(right, left, threshold=threshold)))
 
 
+_longer = st.lists(st.text(alphabet="ab c", max_size=20), max_size=8)
+
+
+@given(_longer, _longer, st.sampled_from([0.3, 0.6, 0.8]))
+def test_what_is_skipped_for_speed_changes_nothing(left: list[str], right: list[str], threshold: float) -> None:
+    assert align(left, right, threshold=threshold) == align(left, right, threshold=threshold, similarity_of=similarity)
+
+
+def test_just_at_the_threshold_is_a_pair() -> None:
+    for length in range(5, 200, 5):  # 3 of 5 letters agree: 0.6
+        texts = "x" * (length * 3 // 5)
+        pair = align([texts + "a" * (length * 2 // 5)], [texts + "b" * (length * 2 // 5)], threshold=0.6)
+        assert [match.similarity for match in pair] == [0.6]
+
+
 def test_another_similarity_can_be_given() -> None:
     matches = align(["A", "B"], ["a", "b"], similarity_of=lambda a, b: float(a.lower() == b))
     assert matches == (Match(0, 0, 1.0), Match(1, 1, 1.0))

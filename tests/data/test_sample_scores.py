@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnidetective.evals.sample_records import Scores, score, score_clip, words
+from omnidetective.evals.sample_truth import ClipTruth, HeardSound, ShownText, SpokenText, TimeRange, Truth
 from omnidetective.evidence import (
     Cut,
     Evidence,
@@ -35,8 +37,6 @@ from omnidetective.records import (
     Usage,
 )
 from scripts.bench import samples
-from scripts.bench.score import Scores, score, score_clip, words
-from scripts.bench.truth import ClipTruth, HeardSound, ShownText, SpokenText, TimeRange, Truth
 
 FILM = ClipTruth(
     id="film",

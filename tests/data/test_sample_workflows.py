@@ -12,13 +12,13 @@ from omnidetective.captions.anchors import find_anchors, is_inside
 from omnidetective.captions.quotes import find_quotes
 from omnidetective.case import Case
 from omnidetective.config import load_config, names
+from omnidetective.evals.sample_truth import ClipTruth, Truth
 from omnidetective.evidence import ShotEvidence, SoundEvidence, SpeechEvidence, TextEvidence
 from omnidetective.media.intake import open_clip
 from omnidetective.pipeline import Pipeline
 from omnidetective.records import CaptionRecord
 from omnidetective.rows import parse_row
 from omnidetective.settings import MediaSettings
-from scripts.bench.truth import ClipTruth, Truth
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CLIPS = {clip.id: clip for clip in Truth.model_validate_json((DATA / "truth.json").read_text()).clips}

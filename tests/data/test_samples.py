@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from omnidetective.evals.sample_truth import SILENCE_DBFS, SILENCE_MIN_S, ClipTruth, Truth
 from omnidetective.rows import parse_row
-from scripts.bench.truth import SILENCE_DBFS, SILENCE_MIN_S, ClipTruth, Truth
 
 DATA = Path(__file__).parents[2] / "data"
 CLIPS = Truth.load(DATA / "truth.json").clips

@@ -338,6 +338,7 @@ def _ground(
     area = (axes.left, axes.top, axes.right, axes.bottom)
     if style.plot_ground:
         draw.rectangle(area, fill=style.plot_ground)
+    ends: tuple[float, float, float, float]
     for tick in ticks:
         if horizontal:
             ends = (axes.x(tick), axes.top, axes.x(tick), axes.bottom)

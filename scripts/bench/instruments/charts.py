@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.page_evidence import ChartEvidence, ChartPoint
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, of, share
 from scripts.bench.samples import DATA
-from scripts.bench.truth import Truth
 from tests.pictures.charts import DrawnChart, DrawnPoint, random_chart
 from tests.pictures.no_charts import no_charts
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.evidence import Colour, ColourEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import SIZE, Studio
 from scripts.bench.instruments.rows import Row, mean, of
-from scripts.bench.truth import Truth
 
 PLAIN = {
     "red": "#d01818",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.evidence import MetadataEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, of
-from scripts.bench.truth import Truth
 
 TAGS = {"title": "Harbour, early morning — très tôt", "artist": "A. Nobody", "comment": "take 7"}
 FACTS: dict[str, str | int | float] = {

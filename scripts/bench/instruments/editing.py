@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omnidetective.evals.sample_records import CUT_TOLERANCE_S, cuts_found, intersect, length_s
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.evidence import CameraMove, Fade, ShotEvidence, Span
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Film, Studio
 from scripts.bench.instruments.rows import Row, mean, of
 from scripts.bench.samples import DATA
-from scripts.bench.score import CUT_TOLERANCE_S, cuts_found, intersect, length_s
-from scripts.bench.truth import Truth
 
 WRONG_MOVE_S = 1.0
 """From how many seconds on a motion that is not there counts."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.evidence import FaceCount, FaceEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import FPS, SIZE, Studio
 from scripts.bench.instruments.rows import Row, share
 from scripts.bench.samples import DATA
-from scripts.bench.truth import Truth
 
 COUNTS = (0, 1, 2, 3, 1)
 """Faces in each shot of the clip."""

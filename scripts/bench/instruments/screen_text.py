@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from omnidetective.evals.sample_records import is_shown_with, read_exactly, words
+from omnidetective.evals.sample_truth import ClipTruth, ShownText, Truth
 from omnidetective.evidence import TextCard, TextEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, mean, of, share
 from scripts.bench.samples import DATA
-from scripts.bench.score import is_shown_with, read_exactly, words
-from scripts.bench.truth import ClipTruth, ShownText, Truth
 
 
 async def measure(bench: Bench, truth: Truth, studio: Studio) -> list[Row]:

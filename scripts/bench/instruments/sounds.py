@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omnidetective.evals.sample_records import intersect, is_false_sound, is_heard, length_s
+from omnidetective.evals.sample_truth import SILENCE_MIN_S, ClipTruth, Truth
 from omnidetective.evidence import Level, SoundEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, mean, of, share
 from scripts.bench.samples import DATA
-from scripts.bench.score import intersect, is_false_sound, is_heard, length_s
-from scripts.bench.truth import SILENCE_MIN_S, ClipTruth, Truth
 
 ONSETS_S = (1.0, 2.3, 3.1, 4.8, 6.0, 7.7, 8.5)
 ONSET_TOLERANCE_S = 0.1

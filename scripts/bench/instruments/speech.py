@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rapidfuzz.distance import Levenshtein
 
+from omnidetective.evals.sample_records import intersect, is_false_speech, length_s, words
+from omnidetective.evals.sample_truth import ClipTruth, Truth
 from omnidetective.evidence import Span, SpeechEvidence
 from omnidetective.records import TranscriptLine
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, of, share
 from scripts.bench.samples import DATA
-from scripts.bench.score import intersect, is_false_speech, length_s, words
-from scripts.bench.truth import ClipTruth, Truth
 
 SPEECHLESS = {
     "silence": "anullsrc=r=48000",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omnidetective.evals.sample_truth import Truth
 from omnidetective.page_evidence import TableEvidence
 from scripts.bench.instruments.asking import Bench
 from scripts.bench.instruments.films import Studio
 from scripts.bench.instruments.rows import Row, of, share
 from scripts.bench.samples import DATA
-from scripts.bench.truth import Truth
 from tests.pictures import code, tables
 from tests.pictures.tables import DrawnTable
 

@@ -26,10 +26,10 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
+from omnidetective.evals.sample_truth import SOUND_LABELS, ClipTruth, ShownText, Truth
 from omnidetective.evidence import ShotEvidence, SoundEvent, SoundEvidence, Span, TextCard, TextEvidence
 from omnidetective.frozen import Frozen
 from omnidetective.records import CaptionRecord, TranscriptLine
-from scripts.bench.truth import SOUND_LABELS, ClipTruth, ShownText, Truth
 
 CUT_TOLERANCE_S = 0.2
 FALSE_SPEECH_S = 0.5

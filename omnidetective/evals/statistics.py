@@ -1,0 +1,78 @@
+"""Scores with 95 % intervals: a statistic of sums over items, and the same over items drawn again (the bootstrap).
+
+The items are what was captioned: several questions about one clip are not independent of each other, so clips are
+drawn, never questions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from omnidetective.frozen import Sparse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RESAMPLES = 2000
+_SEED = 20251012
+_CHUNK = 200
+"""Draws that are in memory at the same time."""
+
+
+class Score(Sparse):
+    """A number and its 95 % interval; all absent where there is nothing to calculate it from."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+Statistic = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+"""Sums of the columns, shape (draws, columns) → the statistic of each draw; NaN where it is not defined."""
+
+
+def score(items: Sequence[Sequence[float]], statistic: Statistic, *, resamples: int = RESAMPLES) -> Score:
+    """A statistic of the sums over items, with its percentile interval.
+
+    Args:
+        items: what each item adds to each sum, shape (items, columns).
+        statistic: vectorised over draws; see :func:`ratio`.
+        resamples: how often the items are drawn again; the same seed each time, so the same input has the same output.
+    """
+    import numpy as np
+
+    if not items:
+        return Score()
+    matrix = np.asarray(items, dtype=np.float64)
+    value = float(statistic(matrix.sum(axis=0)[None, :])[0])
+    if not math.isfinite(value):
+        return Score()
+    count = len(matrix)
+    random = np.random.default_rng(_SEED)
+    drawn: list[NDArray[np.float64]] = []
+    for first in range(0, resamples, _CHUNK):
+        times = random.multinomial(count, np.full(count, 1.0 / count), size=min(_CHUNK, resamples - first))
+        drawn.append(statistic(times @ matrix))
+    known = np.concatenate(drawn)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return Score(value=value)
+    low, high = np.percentile(known, (2.5, 97.5))
+    return Score(value=value, low=float(low), high=float(high))
+
+
+def ratio(numerator: int, denominator: int, *, times: float = 1.0) -> Statistic:
+    """One sum by another; not defined where that is 0."""
+
+    def statistic(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np
+
+        below = sums[:, denominator]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result: NDArray[np.float64] = np.where(below != 0, times * sums[:, numerator] / below, np.nan)
+        return result
+
+    return statistic

@@ -1,0 +1,40 @@
+"""Scores and their intervals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnidetective.evals.statistics import ratio, score
+
+_items = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(5, 9)).map(lambda t: (float(t[0]), float(t[1]))), min_size=1, max_size=30
+)
+
+
+@given(_items)
+def test_the_value_lies_in_its_interval_and_the_order_of_items_does_not_matter(
+    items: list[tuple[float, float]],
+) -> None:
+    found = score(items, ratio(0, 1), resamples=400)
+    assert found.value == pytest.approx(sum(a for a, _ in items) / sum(b for _, b in items))
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= found.high <= 1
+    assert min(a / b for a, b in items) - 1e-9 <= found.low
+    assert found.high <= max(a / b for a, b in items) + 1e-9
+    assert score(sorted(items), ratio(0, 1), resamples=10).value == pytest.approx(found.value)
+
+
+def test_the_interval_of_a_proportion_is_the_known_one() -> None:
+    """200 clips, 30 % right: the normal approximation says 0.3 ± 0.0635."""
+    items = [(1.0, 1.0)] * 60 + [(0.0, 1.0)] * 140
+    found = score(items, ratio(0, 1))
+    assert found.low == pytest.approx(0.3 - 0.0635, abs=0.01)
+    assert found.high == pytest.approx(0.3 + 0.0635, abs=0.01)
+
+
+def test_nothing_to_divide_by() -> None:
+    assert score([], ratio(0, 1)).value is None
+    assert score([(1.0, 0.0)], ratio(0, 1)).value is None

@@ -38,8 +38,7 @@ def check(reading: Reading) -> Inspection:
         snippet = repetition.snippet
         if snippet and snippet not in found and not _really_repeated(repetition, reading):
             how = "right after itself" if repetition.kind == "loop" else "in one caption"
-            at = reading.caption.find(snippet)
-            found[snippet] = at, _error(snippet, f"said {repetition.times} times {how}")
+            found[snippet] = repetition.start, _error(snippet, f"said {repetition.times} times {how}")
     ordered = sorted(found.values(), key=lambda item: item[0])
     return Inspection(tuple(finding for _, finding in ordered[:MOST]))
 
@@ -52,8 +51,7 @@ def _really_repeated(repetition: Repetition, reading: Reading) -> bool:
     """Whether an instrument bears out every time that something is said: cuts come again, and so do spoken words."""
     known = [*reading.verbatim, *((confirmed.start, confirmed.end) for confirmed in reading.confirmed)]
     if repetition.kind == "loop":
-        at = reading.caption.find(repetition.snippet)
-        return any(start <= at < end for start, end in known)
+        return any(start <= repetition.start < end for start, end in known)
     places = list(_occurrences(_without_anchor(repetition.snippet), reading.caption))
     return bool(places) and all(any(a < end and start < b for start, end in known) for a, b in places)
 

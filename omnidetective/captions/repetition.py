@@ -48,8 +48,12 @@ _ROUNDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """Something said too often; ``snippet`` is verbatim text of its first occurrence, at most 200 chars."""
+    """Something said too often; ``snippet`` is verbatim text of its first occurrence, at most 200 chars.
 
+    ``start`` is where that is: the snippet alone may be found earlier, as a part of another word.
+    """
+
+    start: int
     snippet: str
     times: int
     kind: Literal["loop", "sentence"]
@@ -67,11 +71,11 @@ class _Loop:
 def find_repetition(text: str) -> tuple[Repetition, ...]:
     """The loops and the repeated sentences of a caption, in the order of their first occurrence."""
     loops = _loops(text)
-    found = [(loop.start, Repetition(_snippet(text, loop.start, loop.unit_end), loop.turns, "loop")) for loop in loops]
+    found = [Repetition(loop.start, _snippet(text, loop.start, loop.unit_end), loop.turns, "loop") for loop in loops]
     for group in _repeated_sentences(text, loops):
         first = group[0]
-        found.append((first.start, Repetition(_snippet(text, first.start, first.end), len(group), "sentence")))
-    return tuple(repetition for _, repetition in sorted(found, key=lambda item: item[0]))
+        found.append(Repetition(first.start, _snippet(text, first.start, first.end), len(group), "sentence"))
+    return tuple(sorted(found, key=lambda repetition: repetition.start))
 
 
 def has_collapsed(text: str) -> bool:

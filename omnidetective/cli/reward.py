@@ -86,7 +86,7 @@ def reward(
     from omnidetective.token_counts import token_counter
 
     config = read_config(**options)
-    with click.progressbar(length=1, file=sys.stderr, label=f"reward {kind}") as bar:
+    with click.progressbar(length=1, file=sys.stderr, label=f"reward {kind}", hidden=not sys.stderr.isatty()) as bar:
 
         def told(done: int, of: int) -> None:
             bar.length = of

@@ -22,7 +22,7 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
-from omnidetective.evals.replies import objects
+from omnidetective.evals.replies import answer_in
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import ratio, score
 from omnidetective.frozen import Frozen
@@ -65,6 +65,7 @@ class AttributeFollowing(Benchmark[Task, Levels]):
     data: ClassVar[str] = f"{FILE} of ASID-Caption"
     judging: ClassVar[str] = "1 call a caption; Gemini 2.5 Pro in ASID"
     source: ClassVar[str] = "https://github.com/HVision-NKU/ASID-Caption"
+    headline: ClassVar[str] = COLUMN
 
     def read(self, data: Path) -> Sequence[Task]:
         rows = [_read(row, number, data) for number, row in read_lines(data, FILE)]
@@ -92,9 +93,9 @@ class AttributeFollowing(Benchmark[Task, Levels]):
         )
 
     def tables(self, judged: Sequence[Judged[Task, Levels]]) -> tuple[Table, ...]:
-        asked = [one for one in judged if one.reason not in ("missing_caption", "empty_caption", "unfinished")]
+        asked = [one for one in judged if one.verdict is not None or one.failed]
         rows = [_row("overall", asked)]
-        if missing := [one for one in judged if one.reason in ("missing_caption", "empty_caption")]:
+        if missing := [one for one in judged if one.no_caption]:
             rows.append(_row("missing captions as not followed", [*asked, *missing]))
         rows += [_row(f"k = {k}", [o for o in asked if o.item.k == k]) for k in sorted({o.item.k for o in asked})]
         note = "Percent of captions. A caption that could not be judged counts as not followed."
@@ -103,11 +104,14 @@ class AttributeFollowing(Benchmark[Task, Levels]):
 
 def parse(reply: str) -> Levels | None:
     """The levels in a reply; an attribute without a level, or with another word, is ``none``. ``None`` without any."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> Levels | None:
         levels = found.get("levels")
-        if isinstance(levels, dict) and any(name in levels for name in ATTRIBUTES):
-            return Levels(levels={name: _LEVELS.get(str(levels.get(name, "")).lower(), "none") for name in ATTRIBUTES})
-    return None
+        if not isinstance(levels, dict) or not any(name in levels for name in ATTRIBUTES):
+            return None
+        return Levels(levels={name: _LEVELS.get(str(levels.get(name, "")).lower(), "none") for name in ATTRIBUTES})
+
+    return answer_in(reply, read)
 
 
 def follows(levels: Mapping[str, Level], wanted: frozenset[str]) -> bool:

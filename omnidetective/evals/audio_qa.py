@@ -50,6 +50,7 @@ class Answered(Frozen):
 class AudioQa(Benchmark[Question, Answered]):
     """Multiple-choice questions about recordings, scored by the official matcher."""
 
+    headline: ClassVar[str] = "accuracy"
     answered_under: ClassVar[str]
     groups: ClassVar[tuple[str, ...]]
 
@@ -76,8 +77,8 @@ class AudioQa(Benchmark[Question, Answered]):
     def tables(self, judged: Sequence[Judged[Question, Answered]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]
         rows = [_row("overall", known)]
-        if len(known) != len(judged):
-            rows.append(_row("questions without an answer as wrong", judged))
+        if none := [one for one in judged if one.failed or one.no_caption]:
+            rows.append(_row("questions without an answer as wrong", [*known, *none]))
         tables = [Table(title=self.title, columns=("accuracy",), rows=tuple(rows), note="Percent of questions.")]
         for title in self.groups:
             names = sorted({dict(one.item.groups).get(title, "") for one in known} - {""})

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from omnidetective.evals.judge import Judge, WhyNot
 from omnidetective.evals.predictions import Prediction
 from omnidetective.evals.result import Table
+from omnidetective.evals.statistics import Score
 from omnidetective.token_counts import WORDS, TokenCounter
 
 Q = TypeVar("Q")
@@ -23,6 +24,9 @@ V = TypeVar("V")
 """The verdict on one item: frozen, and JSON when it is dumped."""
 
 Reason = Literal["missing_caption", "empty_caption"] | WhyNot
+_NO_CAPTION: frozenset[Reason | None] = frozenset({"missing_caption", "empty_caption"})
+_FAILED: frozenset[Reason | None] = frozenset({"unparsable", "refused", "too_long"})
+"""``unfinished`` is in neither: nobody knows yet, and the same command asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class Judged(Generic[Q, V]):
     why: str = ""
     inquiries: int | None = None
 
+    @property
+    def no_caption(self) -> bool:
+        """There was nothing to judge."""
+        return self.reason in _NO_CAPTION
+
+    @property
+    def failed(self) -> bool:
+        """The judge gave no verdict, and would give none if it were asked again."""
+        return self.reason in _FAILED
+
 
 class Benchmark(ABC, Generic[Q, V]):
     """A benchmark of captions.
@@ -47,6 +61,7 @@ class Benchmark(ABC, Generic[Q, V]):
         judging: how many calls of which judge it takes, and who judges in the papers.
         source: where the protocol is published.
         runs: how often the judge goes over everything by default.
+        headline: the column by which one of several runs is the median; empty where there are never several.
         variants: name → what it means, of ways to count that give different numbers; the first is the default.
         judged: whether anybody is asked; where not, every verdict comes from :meth:`answered`.
         default_data: what is taken for ``--data`` where it is there and nothing is named; empty: it has to be named.
@@ -59,6 +74,7 @@ class Benchmark(ABC, Generic[Q, V]):
     judging: ClassVar[str]
     source: ClassVar[str]
     runs: ClassVar[int] = 1
+    headline: ClassVar[str] = ""
     variants: ClassVar[dict[str, str]] = {}
     judged: ClassVar[bool] = True
     default_data: ClassVar[str] = ""
@@ -102,11 +118,14 @@ class Benchmark(ABC, Generic[Q, V]):
 
     @abstractmethod
     def tables(self, judged: Sequence[Judged[Q, V]]) -> tuple[Table, ...]:
-        """The published numbers. Where the reference leaves failures out, both ways of counting are in the table."""
+        """The published numbers. Where the reference leaves something out, both ways of counting are in the table."""
 
-    def one_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
-        """Which of several runs is told as the result; by default there is one."""
-        return 0
+    def median_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
+        """The run whose headline is the median; of an even number of runs the lower of the two in the middle."""
+        firsts = [next(iter(self.tables(run)[0].rows), None) for run in runs]
+        scores = [None if row is None else row.scores.get(self.headline, Score()).value for row in firsts]
+        order = sorted(range(len(runs)), key=lambda n: (float("inf") if (s := scores[n]) is None else s, n))
+        return order[(len(order) - 1) // 2]
 
 
 @dataclass(frozen=True, slots=True)

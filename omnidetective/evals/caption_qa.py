@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge, UnjudgedError
@@ -58,6 +58,8 @@ class Chosen(Frozen):
 class CaptionQa(Benchmark[Quiz, Chosen]):
     """Multiple-choice questions, answered from captions."""
 
+    headline: ClassVar[str] = "accuracy"
+
     def names(self, item: Quiz) -> tuple[str, ...]:
         return (item.clip,)
 
@@ -75,7 +77,7 @@ class CaptionQa(Benchmark[Quiz, Chosen]):
     def tables(self, judged: Sequence[Judged[Quiz, Chosen]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]
         rows = [_row("overall", known)]
-        if missing := [one for one in judged if one.reason in ("missing_caption", "empty_caption")]:
+        if missing := [one for one in judged if one.no_caption]:
             rows.append(_row("clips without a caption as wrong", [*known, *missing]))
         unread = sum(answer is None for one in known if one.verdict for answer in one.verdict.answers)
         note = "Percent of questions; N/A is wrong."

@@ -65,6 +65,7 @@ class CharadesSta(Benchmark[Video, Placements]):
     data: ClassVar[str] = f"{FILE} of Charades-STA"
     judging: ClassVar[str] = "1 call a sentence; Gemini 2.5 Pro in ASID"
     source: ClassVar[str] = "https://github.com/HVision-NKU/ASID-Caption"
+    headline: ClassVar[str] = "mIoU"
 
     def read(self, data: Path) -> Sequence[Video]:
         videos = read_json(data, FILE)
@@ -89,7 +90,7 @@ class CharadesSta(Benchmark[Video, Placements]):
     def tables(self, judged: Sequence[Judged[Video, Placements]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]
         rows = [_row("overall", known)]
-        if missing := [one for one in judged if one.reason in ("missing_caption", "empty_caption")]:
+        if missing := [one for one in judged if one.no_caption]:
             rows.append(_row("videos without a caption as 0", [*known, *missing]))
         answers = [placed for one in known if one.verdict for placed in one.verdict.placed]
         note = f"Percent. {sum(a.read and not a.found for a in answers):,} sentences have no place (N/A)"

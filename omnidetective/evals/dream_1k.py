@@ -8,7 +8,8 @@ the reference the caption bears out (recall), and which of the caption's events 
     overall the means of the subsets' R and P, and the F1 of these
 
 Only entailment counts, in both directions; texts are compared in lower case. Where we differ: a caption that could not
-be judged is left out as there, and a second row counts it as 0; F1 is 0 where R and P are (the script divides by 0).
+be judged, or is missing, is left out as there, and further rows count it as 0; F1 is 0 where R and P are (the script
+divides by 0).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
-from omnidetective.evals.replies import objects
+from omnidetective.evals.replies import answer_in
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, score
 from omnidetective.frozen import Frozen
@@ -63,6 +64,7 @@ class Dream1k(Benchmark[Clip, Compared], Rated):
     data: ClassVar[str] = f"{FILE} of Tarsier"
     judging: ClassVar[str] = "3 calls a caption; GPT-3.5-turbo in Tarsier"
     source: ClassVar[str] = "https://github.com/bytedance/tarsier"
+    headline: ClassVar[str] = "F1"
     detail: ClassVar[str] = "events of the reference that the caption bears out"
     invention: ClassVar[str] = "events of the caption that the reference contradicts"
 
@@ -87,13 +89,14 @@ class Dream1k(Benchmark[Clip, Compared], Rated):
 
     def tables(self, judged: Sequence[Judged[Clip, Compared]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]
-        failed = [one for one in judged if one.reason in ("unparsable", "refused", "too_long")]
-        subsets = sorted({one.item.subset for one in known})
-        rows = [_row(subset, [one for one in known if one.item.subset == subset], (subset,)) for subset in subsets]
-        rows.append(_row("overall", known, subsets))
+        failed, missing = [one for one in judged if one.failed], [one for one in judged if one.no_caption]
+        rows = [_overall("overall", known)]
+        for subset in sorted({one.item.subset for one in known}):
+            rows.append(_row(subset, [one for one in known if one.item.subset == subset], (subset,)))
         if failed:
-            every = sorted({one.item.subset for one in (*known, *failed)})
-            rows.append(_row("with those not judged as 0", [*known, *failed], every))
+            rows.append(_overall("with those not judged as 0", [*known, *failed]))
+        if missing:
+            rows.append(_overall("and those without a caption", [*known, *failed, *missing]))
         tables = [
             Table(
                 title=self.title, columns=COLUMNS, rows=tuple(rows), note="Percent; overall is the mean of the subsets."
@@ -123,24 +126,28 @@ class Dream1k(Benchmark[Clip, Compared], Rated):
 
 def parse_events(reply: str) -> tuple[str, ...] | None:
     """The events in a reply, at most ten; ``None`` unless there is a list of texts. An empty list is an answer."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[str, ...] | None:
         events = found.get("events")
-        if isinstance(events, list) and all(isinstance(event, str) for event in events):
-            return tuple(event for event in events if event.strip())[:MOST_EVENTS]
-    return None
+        if not isinstance(events, list) or not all(isinstance(event, str) for event in events):
+            return None
+        return tuple(event for event in events if event.strip())[:MOST_EVENTS]
+
+    return answer_in(reply, read)
 
 
 def parse_relations(reply: str, count: int) -> tuple[Relation, ...] | None:
     """How the text stands to each event; ``None`` unless there is one of the three words for each of them."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[Relation, ...] | None:
         events = found.get("events")
         if not isinstance(events, list) or len(events) != count:
-            continue
+            return None
         said = [_RELATIONS.get(str(e.get("relationship", "")).strip().lower()) for e in events if isinstance(e, dict)]
         relations = tuple(relation for relation in said if relation is not None)
-        if len(relations) == count:
-            return relations
-    return None
+        return relations if len(relations) == count else None
+
+    return answer_in(reply, read)
 
 
 async def _events_of(text: str, judge: Judge) -> tuple[str, ...]:
@@ -199,6 +206,10 @@ def _bucket(title: str, value: Any, edges: Sequence[int]) -> tuple[str, str]:
 
 def _share(relations: tuple[Relation, ...]) -> float:
     return sum(relation == "entailment" for relation in relations) / len(relations) if relations else 1.0
+
+
+def _overall(name: str, judged: Sequence[Judged[Clip, Compared]]) -> Row:
+    return _row(name, judged, sorted({one.item.subset for one in judged}))
 
 
 def _row(name: str, judged: Sequence[Judged[Clip, Compared]], subsets: Sequence[str]) -> Row:

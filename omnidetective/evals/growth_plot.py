@@ -23,10 +23,12 @@ def require_plots(path: Path) -> None:
     """Whether a picture can be drawn into this file, before anything is paid for.
 
     Raises:
-        ConfigError: it is neither PNG nor SVG, or matplotlib is not installed.
+        ConfigError: it is neither PNG nor SVG, its folder is not there, or matplotlib is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"cannot draw {path.name}", hint=f"name a file that ends in {' or '.join(SUFFIXES)}")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"cannot draw {path}: there is no folder {path.parent}")
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError("a plot needs matplotlib", hint="pip install 'omnidetective[plots]'")
 

@@ -9,7 +9,8 @@ hallucination rate add up to 1; net is accuracy less hallucination. The mean is 
 
 Where we differ: a reply may be fenced or have words around it, and is asked for again (the published scorer takes bare
 JSON, once); a row has as many blanks as it has (the scorer always expects 30). A row without a readable reply counts as
-all *not given*, as there; a second row of the table leaves such clips out, where there are any.
+all *not given*, as there; a second row of the table leaves such clips out, where there are any, and a third has the
+clips without a caption as *not given* too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
-from omnidetective.evals.replies import objects
+from omnidetective.evals.replies import answer_in
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, ratio, score
 from omnidetective.frozen import Frozen
@@ -78,6 +79,7 @@ class OmniCloze(Benchmark[Passage, Filled], Rated):
     data: ClassVar[str] = f"{FILE} of the dataset BoJack/Omni-Cloze, or its folder"
     judging: ClassVar[str] = "1 call a caption; GPT-4o in the published scorer"
     source: ClassVar[str] = "Omni-Captioner (arXiv 2510.12720), https://huggingface.co/datasets/BoJack/Omni-Cloze"
+    headline: ClassVar[str] = "accuracy"
     detail: ClassVar[str] = "blanks filled right"
     invention: ClassVar[str] = "blanks filled wrong"
 
@@ -98,13 +100,13 @@ class OmniCloze(Benchmark[Passage, Filled], Rated):
         )
 
     def tables(self, judged: Sequence[Judged[Passage, Filled]]) -> tuple[Table, ...]:
-        counted = [
-            one for one in judged if one.verdict is not None or one.reason in ("unparsable", "refused", "too_long")
-        ]
+        counted = [one for one in judged if one.verdict is not None or one.failed]
         known = [one for one in counted if one.verdict is not None]
         overall = [_row("overall", counted)]
         if len(known) != len(counted):
             overall.append(_row("clips with a readable reply alone", known))
+        if missing := [one for one in judged if one.no_caption]:
+            overall.append(_row("with clips without a caption as not given", [*counted, *missing]))
         tables = [
             Table(
                 title=self.title,
@@ -129,13 +131,12 @@ class OmniCloze(Benchmark[Passage, Filled], Rated):
 def parse(reply: str, count: int) -> Filled | None:
     """The letters in a reply; ``None`` unless there is one, A to E, for every blank and for nothing else."""
     wanted = [str(n) for n in range(1, count + 1)]
-    for found in objects(reply):
-        if set(found) != set(wanted):
-            continue
-        letters = [_letter(found[key]) for key in wanted]
-        if all(letters):
-            return Filled(letters=tuple(letters))
-    return None
+
+    def read(found: Mapping[str, Any]) -> Filled | None:
+        letters = [_letter(found[key]) for key in wanted] if set(found) == set(wanted) else [""]
+        return Filled(letters=tuple(letters)) if all(letters) else None
+
+    return answer_in(reply, read)
 
 
 def _letter(value: Any) -> str:

@@ -9,17 +9,19 @@ import ast
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from omnidetective.llm.json_text import json_values
+from omnidetective.llm.json_text import stretches
+
+T = TypeVar("T")
 
 _MOST_CHARS = 200_000
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:
-    """The objects in a reply, the likeliest first: strict JSON, then JSON with its slips, then a Python literal."""
+    """The objects in a reply, in their order: JSON, JSON with its slips, or Python literals."""
     if len(text) > _MOST_CHARS:
         return
     seen: list[dict[str, Any]] = []
@@ -29,9 +31,14 @@ def objects(text: str) -> Iterator[dict[str, Any]]:
             yield {str(key): item for key, item in value.items()}
 
 
-def first_object(text: str, *keys: str) -> dict[str, Any] | None:
-    """The first object in a reply that has all of these keys; ``None`` where there is none."""
-    return next((value for value in objects(text) if all(key in value for key in keys)), None)
+def answer_in(text: str, read: Callable[[dict[str, Any]], T | None]) -> T | None:
+    """What the objects of a reply say, each read by ``read``; ``None`` where none of them says anything.
+
+    A draft, an example that is repeated, a second thought: where two objects say different things, nobody knows which
+    of them is meant, and neither is taken.
+    """
+    said = [answer for found in objects(text) if (answer := read(found)) is not None]
+    return said[0] if said and all(answer == said[0] for answer in said) else None
 
 
 def whole_number(value: Any) -> int | None:
@@ -49,18 +56,38 @@ def whole_number(value: Any) -> int | None:
 
 
 def _values(text: str) -> Iterator[Any]:
-    yield from json_values(text)
-    for part in _braced(text):
-        repaired = _TRAILING_COMMA.sub(r"\1", part)
-        try:
-            yield json.loads(repaired)
-            continue
-        except (ValueError, RecursionError):
-            pass
-        try:
-            yield ast.literal_eval(part)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            continue
+    """Outermost objects alone: what stands within one that is broken, or breaks off, was not meant for an answer."""
+    for stretch in stretches(text):
+        for part in _braced(stretch):
+            value = next((value for read in _READERS if (value := read(part)) is not None), None)
+            if value is not None:
+                yield value
+
+
+def _json(part: str) -> Any:
+    try:
+        return json.loads(part, strict=False, object_pairs_hook=_named_once)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with a key that stands twice says nothing: nobody knows which of its values holds."""
+    return dict(pairs) if len({key for key, _ in pairs}) == len(pairs) else {}
+
+
+def _python(part: str) -> Any:
+    try:
+        return ast.literal_eval(part)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+_READERS: tuple[Callable[[str], Any], ...] = (
+    _json,
+    lambda part: _json(_TRAILING_COMMA.sub(r"\1", part)),
+    _python,
+)
 
 
 def _braced(text: str) -> Iterator[str]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import omnidetective
 from omnidetective.config import Config
-from omnidetective.engine.lock import OutputLock
 from omnidetective.errors import ConfigError
 from omnidetective.evals import growth_plot
 from omnidetective.evals.at_once import Told, at_once
@@ -24,6 +23,7 @@ from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.judging import judging
 from omnidetective.evals.matching import Plan, plan
+from omnidetective.evals.output import only_writer, write_whole
 from omnidetective.evals.predictions import Prediction, read_predictions
 from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Table, Unjudged
 from omnidetective.llm.usage import usage_scope
@@ -61,81 +61,55 @@ async def evaluate(
         ProviderError: no further call would succeed. What was answered is kept.
         BudgetReachedError: ``limits.max_cost_usd`` does not allow the next call. What was answered is kept.
     """
-    _keep_what_is_read(output, captions, data)
-    lock = OutputLock(output.with_name(f"{output.stem}.eval.lock"))
-    try:
-        return await _evaluated(
-            config,
-            benchmark,
-            captions=captions,
-            data=data,
-            output=output,
-            runs=runs,
-            concurrency=concurrency,
-            limit=limit,
-            curve=curve,
-            told=told,
+    files = (output, _items_of(output), *((curve.plot,) if curve is not None and curve.plot is not None else ()))
+    with only_writer(files, reads=(captions, data)):
+        started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+        captions_sha256, data_sha256 = sha256_of(captions), sha256_of(data)  # a run may be appending to them
+        work = plan(benchmark, data, read_predictions(captions, records=benchmark.reads_records), limit=limit)
+        if curve is not None:
+            _require(curve, work)
+        config = config.with_cache_beside(output)
+        used: dict[str, str] = {}
+        async with AsyncExitStack() as stack:
+            asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
+            judge = await stack.enter_async_context(judging(config)) if asked else None
+            count = benchmark.runs if runs is None else runs
+            with usage_scope() as meter, prompts_used(used):
+                done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
+                name = judge.name if judge is not None else NOBODY
+        chosen = benchmark.median_of(done) if len(done) > 1 else 0
+        tables = tuple((*benchmark.tables(run), *_curve_tables(curve, benchmark, run)) for run in done)
+        result = Evaluation(
+            benchmark=benchmark.name,
+            variant=benchmark.variant,
+            judge=name,
+            tokens=benchmark.tokens.name,
+            captions=captions.name,
+            captions_sha256=captions_sha256,
+            data=data.name,
+            data_sha256=data_sha256,
+            items=len(work.matched),
+            judged=sum(one.verdict is not None for one in done[chosen]),
+            unjudged=tuple(_unjudged(benchmark, one) for one in done[chosen] if one.reason is not None),
+            unused_captions=work.unused,
+            tables=tables[chosen],
+            runs=tables if len(tables) > 1 else None,
+            chosen=chosen if len(tables) > 1 else None,
+            usage=meter.usage(),
+            prompts=used,
+            omnidetective=omnidetective.__version__,
+            started_at=started_at,
+            seconds=round(time.monotonic() - since, 3),
         )
-    finally:
-        lock.release()
-
-
-async def _evaluated(
-    config: Config,
-    benchmark: Benchmark[Any, Any],
-    *,
-    captions: Path,
-    data: Path,
-    output: Path,
-    runs: int | None,
-    concurrency: int,
-    limit: int | None,
-    curve: Curve | None,
-    told: Told,
-) -> Evaluation:
-    started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
-    work = plan(benchmark, data, read_predictions(captions, records=benchmark.reads_records), limit=limit)
-    if curve is not None:
-        _require(curve, work)
-    config = config.with_cache_beside(output)
-    used: dict[str, str] = {}
-    async with AsyncExitStack() as stack:
-        asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
-        judge = await stack.enter_async_context(judging(config)) if asked else None
-        count = benchmark.runs if runs is None else runs
-        with usage_scope() as meter, prompts_used(used):
-            done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
-            name = judge.name if judge is not None else NOBODY
-    chosen = benchmark.one_of(done) if len(done) > 1 else 0
-    tables = tuple((*benchmark.tables(run), *_curve_tables(curve, benchmark, run)) for run in done)
-    result = Evaluation(
-        benchmark=benchmark.name,
-        variant=benchmark.variant,
-        judge=name,
-        tokens=benchmark.tokens.name,
-        captions=captions.name,
-        captions_sha256=sha256_of(captions),
-        data=data.name,
-        data_sha256=sha256_of(data),
-        items=len(work.matched),
-        judged=sum(one.verdict is not None for one in done[chosen]),
-        unjudged=tuple(_unjudged(benchmark, one) for one in done[chosen] if one.reason is not None),
-        unused_captions=work.unused,
-        tables=tables[chosen],
-        runs=tables if len(tables) > 1 else None,
-        chosen=chosen if len(tables) > 1 else None,
-        usage=meter.usage(),
-        prompts=used,
-        omnidetective=omnidetective.__version__,
-        started_at=started_at,
-        seconds=round(time.monotonic() - since, 3),
-    )
-    _write(output, result, [_line(benchmark, one, n) for n, run in enumerate(done) for one in run])
-    if curve is not None and curve.plot is not None:
-        assert isinstance(benchmark, Rated)
-        found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
-        growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
-    return result
+        lines = [_line(benchmark, one, n) for n, run in enumerate(done) for one in run]
+        # The items first: a result never stands beside items of another run.
+        items = "".join(f"{line.model_dump_json()}\n" for line in lines)
+        write_whole({_items_of(output): items, output: result.model_dump_json(indent=1)})
+        if curve is not None and curve.plot is not None:
+            assert isinstance(benchmark, Rated)
+            found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
+            growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
+        return result
 
 
 async def _judged(
@@ -149,18 +123,6 @@ async def _judged(
     done = await at_once(pieces, most=concurrency, told=told)
     size = len(work.matched)
     return [done[run * size : (run + 1) * size] for run in range(runs)]
-
-
-def _keep_what_is_read(output: Path, captions: Path, data: Path) -> None:
-    """A slip of the hand must not write the result over the captions.
-
-    Raises:
-        ConfigError: it would.
-    """
-    read = {captions.resolve(), data.resolve()}
-    for path in (output, _items_of(output)):
-        if path.resolve() in read:
-            raise ConfigError(f"{path} is read, and would be written over", hint="choose another --output")
 
 
 def _items_of(output: Path) -> Path:
@@ -219,16 +181,6 @@ def _unjudged(benchmark: Benchmark[Any, Any], one: Judged[Any, Any]) -> Unjudged
 def _line(benchmark: Benchmark[Any, Any], one: Judged[Any, Any], run: int) -> ItemLine:
     verdict = None if one.verdict is None else one.verdict.model_dump(mode="json")
     return ItemLine(item=benchmark.names(one.item)[0], run=run, verdict=verdict, reason=one.reason, why=one.why or None)
-
-
-def _write(output: Path, result: Evaluation, lines: Sequence[ItemLine]) -> None:
-    """Both files whole or not at all, the items first: a result never stands beside items of another run."""
-    items = _items_of(output)
-    texts = {items: "".join(f"{line.model_dump_json()}\n" for line in lines), output: result.model_dump_json(indent=1)}
-    for path, text in texts.items():
-        new = path.with_name(f"{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
 
 
 def sha256_of(path: Path) -> str:

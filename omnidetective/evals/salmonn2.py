@@ -9,7 +9,7 @@ The judge goes over everything seven times; the run whose EER is the median is t
 
 Where we differ: counts that cannot be (more events missed or wrong than there are) are no answer and are asked for
 again; nothing is carried from one run to the next (the scripts keep an older run's counts where a later one fails);
-a video that cannot be judged is left out as there, and a second row counts all its events as missed.
+a video that cannot be judged, or has no caption, is left out as there, and further rows count all its events as missed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.native import as_json, read_json
-from omnidetective.evals.replies import objects, whole_number
+from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, ratio, score
 from omnidetective.frozen import Frozen
@@ -68,6 +68,7 @@ class Salmonn2(Benchmark[Video, Compared], Rated):
     judging: ClassVar[str] = "1 call a caption in each of 7 runs; GPT-4.1 in AVoCaDO and ASID"
     source: ClassVar[str] = "https://huggingface.co/datasets/tsinghua-ee/video-SALMONN_2_testset"
     runs: ClassVar[int] = 7
+    headline: ClassVar[str] = "Total"
     detail: ClassVar[str] = "100 - Miss"
     invention: ClassVar[str] = "Hall."
 
@@ -105,16 +106,12 @@ class Salmonn2(Benchmark[Video, Compared], Rated):
     def tables(self, judged: Sequence[Judged[Video, Compared]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]
         rows = [_row("judged", known)]
-        if failed := [one for one in judged if one.reason in ("unparsable", "refused", "too_long")]:
+        if failed := [one for one in judged if one.failed]:
             rows.append(_row("with those not judged as missed", [*known, *failed]))
+        if missing := [one for one in judged if one.no_caption]:
+            rows.append(_row("and those without a caption", [*known, *failed, *missing]))
         note = "Percent of events; lower is better. Hall. = Incorrect + Hallucination, Total = Miss + Hall."
         return (Table(title=self.title, columns=COLUMNS, rows=tuple(rows), note=note),)
-
-    def one_of(self, runs: Sequence[Sequence[Judged[Video, Compared]]]) -> int:
-        """The run with the median EER; of an even number of runs the better of the two in the middle."""
-        totals = [self.tables(run)[0].rows[0].scores["Total"].value for run in runs]
-        order = sorted(range(len(runs)), key=lambda n: (float("inf") if (t := totals[n]) is None else t, n))
-        return order[(len(order) - 1) // 2]
 
     def rates(self, one: Judged[Video, Compared]) -> Rates:
         events, missed, incorrect, made_up = _counts(one)
@@ -133,20 +130,26 @@ def cleaned(caption: str) -> str:
 
 def parse(reply: str, count: int) -> Compared | None:
     """The three counts in a reply; ``None`` where one is missing, or they cannot be of so many events."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> Compared | None:
         numbers = _numbers(found, "Missed", "Incorrect", "Hallucination")
-        if numbers is not None and numbers[0] + numbers[1] <= count:
-            return Compared(missed=numbers[0], incorrect=numbers[1], hallucination=numbers[2], named=_named(found))
-    return None
+        if numbers is None or numbers[0] + numbers[1] > count:
+            return None
+        return Compared(missed=numbers[0], incorrect=numbers[1], hallucination=numbers[2], named=_named(found))
+
+    return answer_in(reply, read)
 
 
 def parse_counts(reply: str, count: int) -> Compared | None:
     """The four counts of the shorter question; ``None`` unless missed, correct and incorrect add up to all events."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> Compared | None:
         numbers = _numbers(found, "Missed", "Correct", "Incorrect", "Hallucination")
-        if numbers is not None and sum(numbers[:3]) == count:
-            return Compared(missed=numbers[0], incorrect=numbers[2], hallucination=numbers[3])
-    return None
+        if numbers is None or sum(numbers[:3]) != count:
+            return None
+        return Compared(missed=numbers[0], incorrect=numbers[2], hallucination=numbers[3])
+
+    return answer_in(reply, read)
 
 
 def _numbers(found: Mapping[str, Any], *keys: str) -> list[int] | None:

@@ -2,15 +2,16 @@
 
 Native file ``final_caption_qa.json`` (HF ``openinterx/UGC-VideoCap``, MIT): ``{"valid_count": 999, "samples":
 [{"video_id", "answer", …}]}``. The reference asks GPT-4o up to 20 times and scores a caption that it cannot judge
-0, 0, 0: below the scale, and told here as what it is. Both countings are in the table.
+0, 0, 0, which is below the scale. So does the first row here; a second has those that were judged alone, and a third
+has clips without a caption as 0 too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +19,7 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_json
-from omnidetective.evals.replies import first_object, whole_number
+from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, ratio, score
 from omnidetective.frozen import Frozen
@@ -60,6 +61,7 @@ class UgcVideoCap(Benchmark[Sample, Scores]):
     data: ClassVar[str] = f"{FILE} of the dataset openinterx/UGC-VideoCap, or its folder"
     judging: ClassVar[str] = "1 call a caption; GPT-4o in the papers"
     source: ClassVar[str] = "https://huggingface.co/datasets/openinterx/UGC-VideoCap"
+    headline: ClassVar[str] = "average"
 
     def read(self, data: Path) -> Sequence[Sample]:
         native = read_json(data, FILE)
@@ -89,25 +91,28 @@ class UgcVideoCap(Benchmark[Sample, Scores]):
 
     def tables(self, judged: Sequence[Judged[Sample, Scores]]) -> tuple[Table, ...]:
         known = [_points(one.verdict) for one in judged if one.verdict is not None]
-        asked = [one for one in judged if one.reason not in ("missing_caption", "empty_caption", "unfinished")]
-        as_reference = [_points(one.verdict) for one in asked]
-        rows = [_row("judged", known)]
-        if len(as_reference) != len(known):
-            rows.append(_row("as the reference counts", as_reference))
+        failed = [_points(None) for one in judged if one.failed]
+        missing = [_points(None) for one in judged if one.no_caption]
+        rows = [_row("overall", [*known, *failed])]
+        if failed:
+            rows.append(_row("clips with a verdict alone", known))
+        if missing:
+            rows.append(_row("with clips without a caption as 0", [*known, *failed, *missing]))
         note = "Percent of full marks. The reference scores what it cannot judge 0, below the scale."
         return (Table(title=self.title, columns=(*ASPECTS, "average"), rows=tuple(rows), digits=2, note=note),)
 
 
 def parse(reply: str) -> Scores | None:
     """The three scores in a reply; ``None`` where one is missing, no whole number, or not 1 to 5."""
-    found = first_object(reply, *ASPECTS)
-    if found is None:
-        return None
-    numbers = [whole_number(found[aspect]) for aspect in ASPECTS]
-    if any(number is None or not 1 <= number <= _FULL for number in numbers):
-        return None
-    visual, audio, details = (number or 0 for number in numbers)
-    return Scores(visual=visual, audio=audio, details=details)
+
+    def read(found: Mapping[str, Any]) -> Scores | None:
+        numbers = [whole_number(found.get(aspect)) for aspect in ASPECTS]
+        if any(number is None or not 1 <= number <= _FULL for number in numbers):
+            return None
+        visual, audio, details = (number or 0 for number in numbers)
+        return Scores(visual=visual, audio=audio, details=details)
+
+    return answer_in(reply, read)
 
 
 def _points(scores: Scores | None) -> tuple[float, ...]:

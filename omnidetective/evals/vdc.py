@@ -13,12 +13,14 @@ aspect; the second table has all four:
 - ``aurora``: the same, but a video whose acc or score is 0 is dropped.
 - ``aurora-serial``: besides, a video with a question that was not judged is dropped whole.
 - ``vlmevalkit``: questions that were not judged are left out; mean over questions.
+
+Videos without a caption are left out by all of them; a further row has them as no and 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -29,7 +31,7 @@ from omnidetective.evals.asked import answer_from, comparison
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.native import read_lines
-from omnidetective.evals.replies import objects, whole_number
+from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, score
 from omnidetective.frozen import Frozen
@@ -73,6 +75,7 @@ class Vdc(Benchmark[Quiz, Answers]):
         "2 calls a question, about 19 questions a video and aspect; Llama-3.1-8B-Instruct in AuroraCap"
     )
     source: ClassVar[str] = "https://huggingface.co/datasets/wchai/lmms_VDC_test"
+    headline: ClassVar[str] = "Acc"
     variants: ClassVar[dict[str, str]] = {
         "asid": "questions not judged count as no; mean over videos",
         "aurora": "the same, but videos with acc 0 or score 0 are dropped",
@@ -111,14 +114,17 @@ class Vdc(Benchmark[Quiz, Answers]):
             aspect for aspect in dict.fromkeys((*ASPECTS, *(o.item.aspect for o in known))) if _of(known, aspect)
         ]
         chosen = _WAYS[self.variant]
-        rows = [_row(aspect, _of(known, aspect), (aspect,), chosen) for aspect in aspects]
-        if len(aspects) > 1:
-            rows.append(_row("mean of the aspects", known, aspects, chosen))
+        rows = [_row("mean of the aspects", known, aspects, chosen)] if len(aspects) > 1 else []
+        rows += [_row(aspect, _of(known, aspect), (aspect,), chosen) for aspect in aspects]
         unjudged = sum(result is None for one in known if one.verdict for result in one.verdict.results)
         note = f"Counted as {self.variant}: {self.variants[self.variant]}. Acc in percent, Score 0 to 5."
         if unjudged:
             note += f" {unjudged:,} questions were not judged."
         ways = [_row(name, known, aspects, way) for name, way in _WAYS.items()]
+        if missing := [one for one in judged if one.no_caption]:
+            none = [replace(one, verdict=Answers(results=(None,) * len(one.item.questions))) for one in missing]
+            every = [*known, *none]
+            ways.append(_row("asid, without a caption as no", every, [a for a in ASPECTS if _of(every, a)], _asid))
         return (
             Table(title=self.title, columns=COLUMNS, rows=tuple(rows), note=note),
             Table(title="the same replies, by script", columns=COLUMNS, rows=tuple(ways)),
@@ -127,14 +133,15 @@ class Vdc(Benchmark[Quiz, Answers]):
 
 def parse(reply: str) -> tuple[bool, int] | None:
     """Whether it agrees, and how far; ``None`` unless ``pred`` is yes or no and ``score`` a whole number 0…5."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[bool, int] | None:
         agrees, points = found.get("pred"), whole_number(found.get("score"))
-        if not isinstance(agrees, str) or points is None:
-            continue
-        word = agrees.strip().lower()
-        if word in ("yes", "no") and 0 <= points <= _FULL:
-            return word == "yes", points
-    return None
+        word = agrees.strip().lower() if isinstance(agrees, str) else ""
+        if word not in ("yes", "no") or points is None or not 0 <= points <= _FULL:
+            return None
+        return word == "yes", points
+
+    return answer_in(reply, read)
 
 
 async def _compared(caption: str, question: str, right: str, judge: Judge) -> Compared:
@@ -186,20 +193,22 @@ def _of(judged: Sequence[Judged[Quiz, Answers]], aspect: str) -> list[Judged[Qui
 
 
 def _row(name: str, judged: Sequence[Judged[Quiz, Answers]], aspects: Sequence[str], way: Way) -> Row:
-    """The mean over aspects of what a script makes of each."""
-    items = []
+    """The mean over aspects of what a script makes of each; all aspects of a video are drawn together."""
+    by_video: dict[str, list[float]] = {}
+    count = 0
     for one in judged:
         added = way(one.verdict.results) if one.verdict else None
         if added is not None:
-            sums = [0.0] * (3 * len(aspects))
+            sums = by_video.setdefault(one.item.video, [0.0] * (3 * len(aspects)))
             first = 3 * aspects.index(one.item.aspect)
             sums[first : first + 3] = added
-            items.append(sums)
-    acc, points = _mean(1, len(aspects), times=100), _mean(2, len(aspects), times=1)
-    return Row(name=name, n=len(items), scores={"Acc": score(items, acc), "Score": score(items, points)})
+            count += 1
+    items = list(by_video.values())
+    acc, points = _mean(1, times=100), _mean(2, times=1)
+    return Row(name=name, n=count, scores={"Acc": score(items, acc), "Score": score(items, points)})
 
 
-def _mean(column: int, aspects: int, *, times: float) -> Statistic:
+def _mean(column: int, *, times: float) -> Statistic:
     """The mean over aspects of one sum by the weights; aspects without any are left out."""
 
     def statistic(sums: Any) -> Any:

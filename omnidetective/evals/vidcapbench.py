@@ -6,9 +6,10 @@ Native file ``VidCapBench-AE_QA.jsonl``: ``{"video_dir": "/…/Tarsier_20.mp4", 
     Acc = A / all,  Pre = (A+B) / (A+B+D),  Cov = (A+B+D) / all,  Con = 100 · Acc / mean tokens of the captions
 
 The published scorer looks for "2", "-1", "1", "0", in this order, anywhere in the reply, so that a 2 in the analysis
-makes full marks. That is the variant ``reference``; ``strict``, the default, reads the score. The second table has
-both, of the same replies. Con is by the flan-t5-base tokenizer there: give it with ``--tokenizer``, or words and marks
-are counted.
+makes full marks, and leaves out a reply without any. That is the variant ``reference``; ``strict``, the default, reads
+the score. The second table has both, of the same replies. Con is by the flan-t5-base tokenizer there: give it with
+``--tokenizer``, or words and marks are counted. Answers without points, and videos without a caption, are left out; two
+further rows have them as 0 points.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from omnidetective.evals.asked import answer_from, comparison
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.native import read_lines
-from omnidetective.evals.replies import objects, whole_number
+from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, score
 from omnidetective.frozen import Frozen
@@ -75,10 +76,10 @@ class Scored(Frozen):
 
 
 class Answers(Frozen):
-    """Question by question, and the length of the caption."""
+    """Question by question, and the length of the caption; ``None`` where there is none."""
 
     results: tuple[Scored, ...]
-    tokens: int
+    tokens: int | None
 
 
 class VidCapBench(Benchmark[Quiz, Answers]):
@@ -89,6 +90,7 @@ class VidCapBench(Benchmark[Quiz, Answers]):
     data: ClassVar[str] = f"{FILE} of VidCapBench, or its folder"
     judging: ClassVar[str] = "2 calls a question, about 15 questions a video; GPT-4o in the paper"
     source: ClassVar[str] = "https://github.com/VidCapBench/VidCapBench"
+    headline: ClassVar[str] = "Acc"
     variants: ClassVar[dict[str, str]] = {
         "strict": "points are read from the key score",
         "reference": "points are looked for anywhere in the reply, as the published scorer does",
@@ -110,11 +112,14 @@ class VidCapBench(Benchmark[Quiz, Answers]):
         aspects = [a for a in found if any(q.aspect == a for item, _ in known for q in item.questions)]
         strict = self.variant == "strict"
         rows = [_row("overall", known, None, strict=strict)]
-        rows += [_row(aspect, known, aspect, strict=strict) for aspect in aspects]
-        unread = sum((r.strict if strict else r.reference) is None for _, v in known for r in v.results)
         note = f"Points as {self.variant}: {self.variants[self.variant]}. Con by {self.tokens.name}."
-        if unread:
-            note += f" {unread:,} answers without points are left out."
+        if unread := sum((r.strict if strict else r.reference) is None for _, v in known for r in v.results):
+            note += f" {unread:,} answers without points are left out; a row has them as 0 points."
+            rows.append(_row("answers without points as 0", known, None, strict=strict, unread=0))
+        if missing := [one.item for one in judged if one.no_caption]:
+            every = [*known, *((item, _nothing_for(item)) for item in missing)]
+            rows.append(_row("and videos without a caption", every, None, strict=strict, unread=0))
+        rows += [_row(aspect, known, aspect, strict=strict) for aspect in aspects]
         both = [_row(way, known, None, strict=way == "strict") for way in self.variants]
         return (
             Table(title=self.title, columns=COLUMNS, rows=tuple(rows), note=note),
@@ -124,10 +129,7 @@ class VidCapBench(Benchmark[Quiz, Answers]):
 
 def parse(reply: str) -> Points | None:
     """The points under ``score``; ``None`` where it is not one of 2, 1, 0, -1."""
-    for found in objects(reply):
-        if (points := _points(whole_number(found.get("score")))) is not None:
-            return points
-    return None
+    return answer_in(reply, lambda found: _points(whole_number(found.get("score"))))
 
 
 def parse_as_reference(reply: str) -> Points | None:
@@ -163,6 +165,10 @@ async def _scored(caption: str, question: Question, judge: Judge) -> Scored:
     return Scored(answer=answer, strict=strict, reference=parse_as_reference(replies[0]) if replies else None)
 
 
+def _nothing_for(item: Quiz) -> Answers:
+    return Answers(results=(Scored(answer="", strict=None, reference=None),) * len(item.questions), tokens=None)
+
+
 def _quiz(row: Mapping[str, Any], number: int, data: Path) -> Quiz:
     video, pairs = row.get("video_dir"), row.get("QA_pairs")
     if not isinstance(video, str) or not isinstance(pairs, list) or not all(isinstance(one, dict) for one in pairs):
@@ -176,16 +182,29 @@ def _question(pair: Mapping[str, Any]) -> Question:
     return Question(str(pair.get("question", "")), str(pair.get("answer", "")), aspect)
 
 
-def _row(name: str, known: Sequence[tuple[Quiz, Answers]], aspect: str | None, *, strict: bool) -> Row:
-    """A, B, C, D of the questions of an aspect; the length is that of all captions."""
+def _row(
+    name: str,
+    known: Sequence[tuple[Quiz, Answers]],
+    aspect: str | None,
+    *,
+    strict: bool,
+    unread: Points | None = None,
+) -> Row:
+    """A, B, C, D of the questions of an aspect; the length is that of all captions.
+
+    Args:
+        unread: what an answer without points counts as; ``None``: it is left out.
+    """
     items = []
     for item, answers in known:
         counts = dict.fromkeys(_POINTS, 0)
         for question, result in zip(item.questions, answers.results, strict=True):
             points = result.strict if strict else result.reference
+            points = unread if points is None else points
             if points is not None and aspect in (None, question.aspect):
                 counts[points] += 1
-        items.append((*(float(counts[points]) for points in _POINTS), float(answers.tokens), 1.0))
+        captions = 0.0 if answers.tokens is None else 1.0
+        items.append((*(float(counts[points]) for points in _POINTS), float(answers.tokens or 0), captions))
     columns: Mapping[str, Statistic] = {"Acc": _acc, "Pre": _pre, "Cov": _cov, "Con": _con}
     asked = int(sum(sum(one[:4]) for one in items))
     return Row(name=name, n=asked, scores={column: score(items, one) for column, one in columns.items()})

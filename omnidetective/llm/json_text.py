@@ -18,7 +18,7 @@ _FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 
 def json_values(text: str) -> tuple[Any, ...]:
     """The objects and arrays in a text, each once, in their order; empty when there are none."""
-    bare = _UNOPENED_THINKING.sub("", _THINKING.sub("", text), count=1).strip().removeprefix("\ufeff")
+    bare = _without_thinking(text)
     whole = _parse(bare)
     if isinstance(whole, str):
         whole = _parse(whole.strip())
@@ -26,6 +26,18 @@ def json_values(text: str) -> tuple[Any, ...]:
         return (whole,)
     fenced = [value for block in _FENCE.findall(bare) for value in _scan(block)]
     return tuple(_distinct(fenced or _scan(bare)))
+
+
+def stretches(text: str) -> tuple[str, ...]:
+    """Where in a text objects may stand: in its code fences, or anywhere in it if no fence holds any."""
+    bare = _without_thinking(text)
+    whole = _parse(bare) if bare.startswith('"') else None
+    bare = whole if isinstance(whole, str) else bare
+    return tuple(block for block in _FENCE.findall(bare) if "{" in block) or (bare,)
+
+
+def _without_thinking(text: str) -> str:
+    return _UNOPENED_THINKING.sub("", _THINKING.sub("", text), count=1).strip().removeprefix("\ufeff")
 
 
 _decoder = json.JSONDecoder(strict=False, parse_constant=lambda name: _refuse(name))

@@ -15,6 +15,7 @@ import omnidetective
 from omnidetective.config import Config
 from omnidetective.errors import ConfigError
 from omnidetective.evals.at_once import Told
+from omnidetective.evals.output import only_writer, write_whole
 from omnidetective.evals.predictions import Prediction, Predictions, read_predictions
 from omnidetective.evals.result import NOBODY, Evaluation, Row, Table, Unjudged
 from omnidetective.evals.runner import sha256_of
@@ -61,40 +62,46 @@ async def grade_file(
     Answers of the judge are kept in ``<output stem>.cache.sqlite``: the same command again asks for nothing twice.
 
     Raises:
-        ConfigError: the files have a wrong form, no reference fits any caption, or nobody can play the judge.
+        ConfigError: the files have a wrong form, no reference fits any caption, nobody can play the judge, or the
+            output is one of the files that are read, cannot be written, or is written by somebody else.
         ProviderError: no further call would succeed. What was answered is kept.
     """
-    started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
-    work = _matched(list(read_predictions(captions))[:limit], read_predictions(references), kind)
-    grader = Grader(config.with_cache_beside(output), tokens=tokens, concurrency=concurrency)
-    used: dict[str, str] = {}
-    with prompts_used(used):
-        rewards = await grader.grade(kind, work.samples, told=told)
-    _write(output, [RewardLine(id=name, **dict(one)) for name, one in zip(work.names, rewards, strict=True)])
-    return Evaluation(
-        benchmark=f"reward {kind}",
-        variant="",
-        judge=grader.judge or NOBODY,
-        tokens=tokens.name,
-        captions=captions.name,
-        captions_sha256=sha256_of(captions),
-        data=references.name,
-        data_sha256=sha256_of(references),
-        items=len(rewards),
-        judged=sum(one.reward is not None for one in rewards),
-        unjudged=tuple(
-            Unjudged(item=f"{name} ({missing.part})" if kind == "all" else name, reason=missing.reason, why=missing.why)
-            for name, one in zip(work.names, rewards, strict=True)
-            for missing in one.not_judged
-        ),
-        unused_captions=0,
-        tables=tuple(_tables(kind, rewards, work.unused)),
-        usage=grader.usage,
-        prompts=used,
-        omnidetective=omnidetective.__version__,
-        started_at=started_at,
-        seconds=round(time.monotonic() - since, 3),
-    )
+    with only_writer((output,), reads=(captions, references)):
+        started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+        captions_sha256, references_sha256 = sha256_of(captions), sha256_of(references)
+        work = _matched(list(read_predictions(captions))[:limit], read_predictions(references), kind)
+        grader = Grader(config.with_cache_beside(output), tokens=tokens, concurrency=concurrency)
+        used: dict[str, str] = {}
+        with prompts_used(used):
+            rewards = await grader.grade(kind, work.samples, told=told)
+        lines = [RewardLine(id=name, **dict(one)) for name, one in zip(work.names, rewards, strict=True)]
+        write_whole({output: "".join(f"{line.model_dump_json()}\n" for line in lines)})
+        return Evaluation(
+            benchmark=f"reward {kind}",
+            variant="",
+            judge=grader.judge or NOBODY,
+            tokens=tokens.name,
+            captions=captions.name,
+            captions_sha256=captions_sha256,
+            data=references.name,
+            data_sha256=references_sha256,
+            items=len(rewards),
+            judged=sum(one.reward is not None for one in rewards),
+            unjudged=tuple(
+                Unjudged(
+                    item=f"{name} ({missing.part})" if kind == "all" else name, reason=missing.reason, why=missing.why
+                )
+                for name, one in zip(work.names, rewards, strict=True)
+                for missing in one.not_judged
+            ),
+            unused_captions=0,
+            tables=tuple(_tables(kind, rewards, work.unused)),
+            usage=grader.usage,
+            prompts=used,
+            omnidetective=omnidetective.__version__,
+            started_at=started_at,
+            seconds=round(time.monotonic() - since, 3),
+        )
 
 
 def _matched(captions: Sequence[Prediction], references: Predictions, kind: Kind) -> _Work:
@@ -190,10 +197,3 @@ def _points(name: str, checked: Sequence[Sequence[CheckedPoint]]) -> Row:
     ]
     scores = {column: score(sums, ratio(n, 0, times=100)) for n, column in enumerate(columns, start=1)}
     return Row(name=name, n=sum(len(points) for points in checked), scores=scores)
-
-
-def _write(output: Path, lines: Sequence[RewardLine]) -> None:
-    """The file whole or not at all."""
-    new = output.with_name(f"{output.name}.new")
-    new.write_text("".join(f"{line.model_dump_json()}\n" for line in lines), encoding="utf-8")
-    new.replace(output)

@@ -13,12 +13,12 @@ Source: AVoCaDO, R_C.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from omnidetective.captions.alignment import plain
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json
-from omnidetective.evals.replies import objects, whole_number
+from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.rewards.checklist import checklist_reward
 from omnidetective.rewards.parts import CheckedPoint, ChecklistPart, PointVerdict
 
@@ -84,23 +84,25 @@ def parse_keypoints(reply: str) -> tuple[KeyPoint, ...] | None:
 
     The same point twice is one.
     """
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[KeyPoint, ...] | None:
         lists = [found.get(dimension) for dimension in DIMENSIONS]
         if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):
-            continue
+            return None
         points: dict[str, KeyPoint] = {}
         for dimension, texts in zip(DIMENSIONS, lists, strict=True):
             for text in texts or ():
                 if plain(text):
                     points.setdefault(plain(text), KeyPoint(dimension, text.strip()))
-        if points:
-            return tuple(points.values())
-    return None
+        return tuple(points.values()) or None
+
+    return answer_in(reply, read)
 
 
 def parse_verdicts(reply: str, count: int) -> tuple[PointVerdict, ...] | None:
     """The verdict on each of ``count`` points; ``None`` unless every number from 1 is in exactly one of three lists."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[PointVerdict, ...] | None:
         verdicts: dict[int, PointVerdict] = {}
         named = 0
         for verdict in _VERDICTS:
@@ -109,6 +111,8 @@ def parse_verdicts(reply: str, count: int) -> tuple[PointVerdict, ...] | None:
                 named += 1
                 if number is not None:
                     verdicts[number] = verdict
-        if named == count and verdicts.keys() == set(range(1, count + 1)):
-            return tuple(verdicts[n] for n in range(1, count + 1))
-    return None
+        if named != count or verdicts.keys() != set(range(1, count + 1)):
+            return None
+        return tuple(verdicts[n] for n in range(1, count + 1))
+
+    return answer_in(reply, read)

@@ -13,12 +13,13 @@ Source: AVoCaDO, R_D.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from omnidetective.captions.utterance import Utterance
 from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json
-from omnidetective.evals.replies import objects
+from omnidetective.evals.replies import answer_in
 from omnidetective.rewards.dialogue import aligned, dialogue_score, score_of
 from omnidetective.rewards.parts import DialoguePart, Said
 
@@ -81,23 +82,27 @@ def given_dialogue(generated: Sequence[Utterance], reference: Sequence[Utterance
 
 def parse_dialogue(reply: str) -> tuple[Utterance, ...] | None:
     """The utterances in a reply; ``None`` unless each has a speaker and words. An empty list is an answer."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[Utterance, ...] | None:
         said = found.get("dialogue")
         if not isinstance(said, list):
-            continue
+            return None
         utterances = tuple(utterance for one in said if (utterance := _utterance(one)) is not None)
-        if len(utterances) == len(said):
-            return utterances
-    return None
+        return utterances if len(utterances) == len(said) else None
+
+    return answer_in(reply, read)
 
 
 def parse_same(reply: str, count: int) -> tuple[bool, ...] | None:
     """Whether the speakers of each pair are the same; ``None`` unless there is one true or false for each."""
-    for found in objects(reply):
+
+    def read(found: Mapping[str, Any]) -> tuple[bool, ...] | None:
         same = found.get("same")
-        if isinstance(same, list) and len(same) == count and all(isinstance(one, bool) for one in same):
-            return tuple(same)
-    return None
+        if not isinstance(same, list) or len(same) != count or not all(isinstance(one, bool) for one in same):
+            return None
+        return tuple(same)
+
+    return answer_in(reply, read)
 
 
 def _utterance(value: object) -> Utterance | None:

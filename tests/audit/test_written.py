@@ -178,6 +178,7 @@ def cases(draw: st.DrawFn) -> Case:
 @example(clip(filmed(*((t, t + 1, "pan left") for t in range(18)))))
 @example(clip(sound(*((t, t + 1, "telephone bell ringing") for t in range(0, 18, 4)))))
 @example(clip(asr((0, 9, "no " * 40)), ocr((0, 3, "**SALE** <b>now</b>"))))
+@example(clip(shots(still=True), ocr((0, 3, "no " * 12))))
 def test_what_the_embedded_writer_writes_has_no_finding(case: Case) -> None:
     caption = write(case).caption
     assert inspect(caption, case).findings == (), caption

@@ -39,9 +39,11 @@ _RECALL = {1: [_E, _C], 2: [_E], 3: [_E, _N, _N, _N]}
 _PRECISION = {1: [_E, _E, _N, _C], 3: [_E, _C]}
 
 
-def _bench(folder: Path, *options: str) -> Bench:
+def _bench(folder: Path, *options: str, without: int = 0) -> Bench:
     captions = [
-        {"video": f"{row['dataset'][6:]}/{row['idx']}.mp4", "caption": f"Caption {row['idx']}."} for row in _ROWS
+        {"video": f"{row['dataset'][6:]}/{row['idx']}.mp4", "caption": f"Caption {row['idx']}."}
+        for row in _ROWS
+        if row["idx"] != without
     ]
     data = write_lines(folder / "DREAM-1k.jsonl", _ROWS)
     return Bench(folder, "dream-1k", data=data, captions=write_lines(folder / "c.jsonl", captions), options=options)
@@ -76,6 +78,17 @@ async def test_by_hand(tmp_path: Path) -> None:
     assert scores(ran, "≤3", table=3)["Recall"] == pytest.approx(75)
     assert [one["reason"] for one in ran.result["unjudged"]] == ["unparsable"]
     assert ran.calls == 3 + 2 + 3 + 5
+
+
+async def test_a_clip_without_a_caption_is_left_out_and_counted(tmp_path: Path) -> None:
+    """youtube: R (.5), P (.5), and one without a caption; videvo as above."""
+    ran = await _bench(tmp_path, without=2).run(_reply)
+    assert scores(ran, "overall") == pytest.approx({"Recall": 37.5, "Precision": 50, "F1": 2 * 37.5 * 50 / 87.5})
+    # every one counted: youtube R (.5, 0), P (.5, 0); videvo R (.25, 0), P (.5, 0)
+    assert scores(ran, "and those without a caption") == pytest.approx(
+        {"Recall": 18.75, "Precision": 25, "F1": 2 * 18.75 * 25 / 43.75}
+    )
+    assert [one["reason"] for one in ran.result["unjudged"]] == ["missing_caption", "unparsable"]
 
 
 @pytest.mark.integration
@@ -129,7 +142,7 @@ def test_bounds_order_and_monotonicity(clips: list[tuple[str, tuple[Any, ...], t
             for subset, r, p in some
         ]
         rows = Dream1k().tables(judged)[0].rows
-        return {name: one.value or 0.0 for name, one in rows[-1].scores.items()}
+        return {name: one.value or 0.0 for name, one in rows[0].scores.items()}
 
     ours = overall(clips)
     assert all(0 <= value <= 100 + 1e-9 for value in ours.values())

@@ -89,6 +89,10 @@ async def test_tables_by_hand(tmp_path: Path) -> None:
         {"accuracy": 600 / 14, "not given": 600 / 14, "hallucination": 200 / 14, "net": 400 / 14}
     )
     assert scores(ran, "clips with a readable reply alone")["accuracy"] == pytest.approx(60)
+    # and one blank of a clip without a caption
+    assert scores(ran, "with clips without a caption as not given") == pytest.approx(
+        {"accuracy": 40, "not given": 700 / 15, "hallucination": 200 / 15, "net": 400 / 15}
+    )
     # visual blanks are the first and the fourth: A D, E C, A A (unread), D
     assert scores(ran, "visual", table=1) == pytest.approx(
         {"accuracy": 500 / 7, "not given": 200 / 7, "hallucination": 0, "net": 500 / 7}

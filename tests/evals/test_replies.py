@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnidetective.evals.replies import first_object, objects, whole_number
+from omnidetective.evals.replies import answer_in, objects, whole_number
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text(max_size=12),
@@ -35,7 +35,27 @@ def test_python_and_trailing_commas_are_read_too(value: dict[str, Any]) -> None:
 def test_anything_may_come(reply: str) -> None:
     for found in objects(reply):
         assert isinstance(found, dict)
-    first_object(reply, "score")
+    answer_in(reply, lambda found: found.get("score"))
+
+
+def _points(found: dict[str, Any]) -> int | None:
+    return whole_number(found.get("score"))
+
+
+@given(st.lists(st.integers(0, 5), max_size=4), _prose)
+def test_who_says_different_things_says_nothing(points: list[int], between: str) -> None:
+    reply = between.join(json.dumps({"score": one}) for one in points)
+    assert answer_in(reply, _points) == (points[0] if len(set(points)) == 1 else None)
+
+
+def test_an_example_and_the_inside_of_an_object_are_no_answer() -> None:
+    assert answer_in('The form is {"score": 5}. So: {"score": 2}', _points) is None
+    assert answer_in('{"analysis": {"score": 1}, "score": 2,}', _points) == 2
+    assert answer_in('{"analysis": {"score": 1}, "sco', _points) is None
+    assert answer_in('{"score": 1, "score": 2}', _points) is None
+    assert answer_in('<think>{"score": 5}?</think>{"score": 2}', _points) == 2
+    assert answer_in("Is it {'score': 4}? No:\n```\n{'score': 2}\n```", _points) == 2
+    assert answer_in('{"score": 2}\n```json\n{"score": 2}\n```', _points) == 2
 
 
 @given(st.text(max_size=20))

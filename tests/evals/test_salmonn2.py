@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omnidetective.evals.salmonn2 import cleaned, parse, parse_counts
 
 
-def _bench(folder: Path, events: list[int], *options: str) -> Bench:
+def _bench(folder: Path, events: list[int], *options: str, captions: int | None = None) -> Bench:
     data = folder / "video_salmonn2_test.json"
     data.write_text(
         json.dumps(
@@ -31,9 +31,9 @@ def _bench(folder: Path, events: list[int], *options: str) -> Bench:
         )
     )
     rows = [{"id": [f"/data/video/{n}.mp4"], "prompt": "?", "pred": f"caption {n}"} for n in range(len(events))]
-    captions = folder / "captions.json"
-    captions.write_text(json.dumps(rows))
-    return Bench(folder, "video-salmonn-2", data=data, captions=captions, options=options)
+    predictions = folder / "captions.json"
+    predictions.write_text(json.dumps(rows[:captions]))
+    return Bench(folder, "video-salmonn-2", data=data, captions=predictions, options=options)
 
 
 def _says(missed: int, incorrect: int, hallucination: int, **more: Any) -> str:
@@ -82,14 +82,18 @@ async def test_what_cannot_be_judged(tmp_path: Path) -> None:
             )
         return json.dumps({"Missed": 2, "Correct": 2, "Incorrect": 1, "Hallucination": 0}) if short else "no"
 
-    ran = await _bench(tmp_path, [10, 10, 20], "--runs", "1").run(reply)
+    ran = await _bench(tmp_path, [10, 10, 20, 40], "--runs", "1", captions=3).run(reply)
     assert asked == {"0": 1, "1": 9, "1 short": 1, "2": 9, "2 short": 3}
     # judged: (1,1,2) and (2,1,0) of 20; with all 20 events of the third missed: (23,2,2) of 40
     assert scores(ran, "judged") == pytest.approx(
         {"Miss": 15, "Incorrect": 10, "Hallucination": 10, "Hall.": 20, "Total": 35}
     )
     assert scores(ran, "with those not judged as missed")["Total"] == pytest.approx(67.5)
-    assert [one["reason"] for one in ran.result["unjudged"]] == ["unparsable"]
+    # and all 40 of the one without a caption: (63,2,2) of 80
+    assert scores(ran, "and those without a caption") == pytest.approx(
+        {"Miss": 78.75, "Incorrect": 2.5, "Hallucination": 2.5, "Hall.": 5, "Total": 83.75}
+    )
+    assert [one["reason"] for one in ran.result["unjudged"]] == ["unparsable", "missing_caption"]
 
 
 @pytest.mark.integration

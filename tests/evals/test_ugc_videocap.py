@@ -37,7 +37,7 @@ async def test_the_golden_vector(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_judged_is_counted_both_ways(tmp_path: Path) -> None:
-    """The reference scores it 0; here it is left out of the first row, told by name, and the second row has it."""
+    """The reference scores it 0, and so does the first row; it is told by name, and the second row leaves it out."""
     bench = _bench(tmp_path, captions=_IDS[:3])
 
     def reply(_: str, user: str) -> str:
@@ -51,9 +51,13 @@ async def test_what_cannot_be_judged_is_counted_both_ways(tmp_path: Path) -> Non
 
     ran = await bench.run(reply)
     # by hand: judged (5,5,5), (3,1,2); with the zeros of one more item
-    assert scores(ran, "judged") == pytest.approx({"visual": 80, "audio": 60, "details": 70, "average": 70})
+    assert scores(ran, "clips with a verdict alone") == pytest.approx(
+        {"visual": 80, "audio": 60, "details": 70, "average": 70}
+    )
     whole = {"visual": 8 / 15, "audio": 6 / 15, "details": 7 / 15, "average": 21 / 45}
-    assert scores(ran, "as the reference counts") == pytest.approx({k: 100 * v for k, v in whole.items()})
+    assert scores(ran, "overall") == pytest.approx({k: 100 * v for k, v in whole.items()})
+    every = {"visual": 8 / 20, "audio": 6 / 20, "details": 7 / 20, "average": 21 / 60}
+    assert scores(ran, "with clips without a caption as 0") == pytest.approx({k: 100 * v for k, v in every.items()})
     assert ran.calls == 2 + 20
     assert [(one["item"], one["reason"]) for one in ran.result["unjudged"]] == [
         ("PI-b", "unparsable"),

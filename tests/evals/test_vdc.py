@@ -22,7 +22,7 @@ _REPLIES: dict[str, str] = {
 }  # fmt: skip
 
 
-def _bench(folder: Path, *options: str) -> Bench:
+def _bench(folder: Path, *options: str, captioned: str = "abc") -> Bench:
     data = folder / "vdc"
     data.mkdir()
     for aspect in ("camera", "short"):
@@ -31,7 +31,7 @@ def _bench(folder: Path, *options: str) -> Bench:
             for video in "abc"
         ]
         write_lines(data / f"{aspect}.jsonl", [{"a": [{"question": "overwritten", "answer": "x"}]}, *rows])
-    captions = [{"video_id": video, "caption": f"caption of {video}"} for video in "abc"]
+    captions = [{"video_id": video, "caption": f"caption of {video}"} for video in captioned]
     return Bench(folder, "vdc", data=data, captions=write_lines(folder / "captions.jsonl", captions), options=options)
 
 
@@ -66,6 +66,15 @@ async def test_the_same_replies_by_script(tmp_path: Path) -> None:
     }
     assert "1 questions were not judged" in ran.stdout
     assert ran.calls == 2 * 12 + 2  # the reply without form is asked for three times
+
+
+async def test_a_video_without_a_caption_is_left_out_and_counted(tmp_path: Path) -> None:
+    """By hand. camera: a (yes 5, no 2), b (no 1, no 0); short: both yes 3; c has no caption."""
+    ran = await _bench(tmp_path, captioned="ab").run(_reply)
+    assert scores(ran) == pytest.approx({"Acc": (25 + 100) / 2, "Score": (2 + 3) / 2})
+    counted = {"Acc": (50 / 3 + 200 / 3) / 2, "Score": (4 / 3 + 2) / 2}
+    assert scores(ran, "asid, without a caption as no", table=1) == pytest.approx(counted)
+    assert [(one["item"], one["reason"]) for one in ran.result["unjudged"]] == [("c", "missing_caption")] * 2
 
 
 async def test_a_variant_is_chosen_and_told(tmp_path: Path) -> None:

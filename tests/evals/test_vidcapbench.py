@@ -72,7 +72,21 @@ async def test_the_same_replies_read_in_both_ways(tmp_path: Path) -> None:
         {"Acc": 100 / 3, "Pre": 200 / 3, "Cov": 100, "Con": 100 / 6}
     )
     assert "2 answers without points are left out" in ran.stdout
+    # with those two as 0 points: 0, -1, 0, 0
+    assert scores(ran, "answers without points as 0") == pytest.approx({"Acc": 0, "Pre": 0, "Cov": 25, "Con": 0})
     assert ran.calls == 4 + 2 + 2 * 3
+
+
+async def test_a_video_without_a_caption_is_left_out_and_counted(tmp_path: Path) -> None:
+    """2, 1 of one video; two questions of another count as 0 points, and not in the length of captions."""
+    points = {"a": ['{"score": 2}', '{"score": 1}'], "b": ["never asked", "never asked"]}
+    bench = _bench(tmp_path, points)
+    captions = tmp_path / "captions.jsonl"
+    captions.write_text(captions.read_text().splitlines(keepends=True)[0])
+    ran = await bench.run(_replies(points))
+    assert scores(ran) == pytest.approx({"Acc": 50, "Pre": 100, "Cov": 100, "Con": 25})
+    assert scores(ran, "and videos without a caption") == pytest.approx({"Acc": 25, "Pre": 100, "Cov": 50, "Con": 12.5})
+    assert ran.calls == 4
 
 
 @pytest.mark.integration

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from omnidetective.cli.judging import CAPTIONS_HELP, concurrency_option, print_and_exit, progress, tokenizer_option
 from omnidetective.cli.options import F, config_options, read_config
-from omnidetective.nearest import nearest
+from omnidetective.cli.suggesting import SuggestingGroup
 
 if TYPE_CHECKING:
     from omnidetective.evals.base import Benchmark
@@ -30,7 +30,7 @@ _EXIT_JUDGED = (
 )
 
 
-class Benches(click.Group):
+class Benches(SuggestingGroup):
     """Its commands are the benchmarks; each is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,17 +44,6 @@ class Benches(click.Group):
         from omnidetective.evals import BENCHMARKS
 
         return _command(cmd_name) if cmd_name in BENCHMARKS else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            close = nearest(args[0], self.list_commands(ctx))
-            if close is None or "Did you mean" in error.message:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {close!r}?", ctx) from None
 
 
 @click.group("eval", cls=Benches, short_help="Score captions by published benchmarks.")
@@ -103,7 +92,7 @@ def _command(name: str) -> click.Command:
         type=_FILE,
         required=True,
         metavar="FILE",
-        help="The captions: an output of `run`, or a prediction file.",
+        help=CAPTIONS_HELP,
     )
     @_data_option(kind)
     @click.option(
@@ -140,18 +129,12 @@ def _command(name: str) -> click.Command:
         import asyncio
 
         from omnidetective.evals.runner import Curve, evaluate
-        from omnidetective.evals.tables import tables
         from omnidetective.token_counts import token_counter
 
         if plot is not None and by is None:
             raise click.UsageError("--plot draws the curve that --by asks for: give both")
         config = read_config(**{**_NO_OPTIONS, **options})
-        with click.progressbar(length=1, file=sys.stderr, label=kind.title, hidden=not sys.stderr.isatty()) as bar:
-
-            def told(done: int, of: int) -> None:
-                bar.length = of
-                bar.update(1)
-
+        with progress(kind.title) as told:
             result = asyncio.run(
                 evaluate(
                     config,
@@ -166,8 +149,7 @@ def _command(name: str) -> click.Command:
                     told=told,
                 )
             )
-        click.echo(result.model_dump_json() if as_json else tables(result), nl=as_json)
-        sys.exit(1 if any(one.reason == "unfinished" for one in result.unjudged) else 0)
+        print_and_exit(result, as_json=as_json)
 
     command.__doc__ = f"Score captions by {kind.title}.\n\nJudge: {kind.judging}.\n\nProtocol: {kind.source}\n\n" + (
         _EXIT_JUDGED if kind.judged else "Exit status: 0 done · 2 bad usage, or files of another form"
@@ -212,20 +194,8 @@ def _judge_options(runs: int) -> Callable[[F], F]:
     def add(function: F) -> F:
         function = config_options(function)
         for option in (
-            click.option(
-                "--tokenizer",
-                type=_FILE,
-                metavar="FILE",
-                help="tokenizer.json whose tokens are counted, where lengths matter.  [default: words and marks]",
-            ),
-            click.option(
-                "--concurrency",
-                type=click.IntRange(min=1),
-                default=16,
-                metavar="N",
-                show_default=True,
-                help="Items that are judged at once.",
-            ),
+            tokenizer_option,
+            concurrency_option("Items that are judged at once."),
             click.option(
                 "--runs",
                 type=click.IntRange(min=1, max=99),

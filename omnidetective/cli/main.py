@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from omnidetective.nearest import nearest
+from omnidetective.cli.suggesting import SuggestingGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("omnidetective.cli.run", "Caption every clip of an input file."),
@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Command → module that defines it under the same name, and the line that ``--help`` shows."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """Knows its commands by name and help line; their modules are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -43,17 +43,6 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            close = nearest(args[0], COMMANDS)
-            if close is None or "Did you mean" in error.message:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {close!r}?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from omnidetective.cli.judging import CAPTIONS_HELP, concurrency_option, print_and_exit, progress, tokenizer_option
 from omnidetective.cli.options import config_options, read_config
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     type=_FILE,
     required=True,
     metavar="FILE",
-    help="The captions: an output of `run`, or a prediction file.",
+    help=CAPTIONS_HELP,
 )
 @click.option(
     "--references", type=_FILE, required=True, metavar="FILE", help="The reference captions, in any of the same forms."
@@ -40,21 +40,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="FILE",
     help="Where the rewards go: a JSON line for each caption.",
 )
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=16,
-    metavar="N",
-    show_default=True,
-    help="Captions that are graded at once.",
-)
+@concurrency_option("Captions that are graded at once.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Grade only the first N captions.")
-@click.option(
-    "--tokenizer",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="tokenizer.json whose tokens are counted for the length.  [default: words and marks]",
-)
+@tokenizer_option
 @config_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def reward(
@@ -81,17 +69,11 @@ def reward(
     """
     import asyncio
 
-    from omnidetective.evals.tables import tables
     from omnidetective.rewards.files import grade_file
     from omnidetective.token_counts import token_counter
 
     config = read_config(**options)
-    with click.progressbar(length=1, file=sys.stderr, label=f"reward {kind}", hidden=not sys.stderr.isatty()) as bar:
-
-        def told(done: int, of: int) -> None:
-            bar.length = of
-            bar.update(1)
-
+    with progress(f"reward {kind}") as told:
         result = asyncio.run(
             grade_file(
                 config,
@@ -105,5 +87,4 @@ def reward(
                 told=told,
             )
         )
-    click.echo(result.model_dump_json() if as_json else tables(result), nl=as_json)
-    sys.exit(1 if any(one.reason == "unfinished" for one in result.unjudged) else 0)
+    print_and_exit(result, as_json=as_json)

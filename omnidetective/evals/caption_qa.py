@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from omnidetective.evals.base import Benchmark, Judged
-from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.judge import Judge, verdict_or_none
 from omnidetective.evals.native import as_json
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import ratio, score
@@ -64,14 +64,7 @@ class CaptionQa(Benchmark[Quiz, Chosen]):
         return (item.clip,)
 
     async def judge(self, item: Quiz, caption: str, judge: Judge) -> Chosen:
-        answers: list[str | None] = []
-        for question in item.questions:
-            try:
-                answers.append(await _answer(caption, question, judge))
-            except UnjudgedError as error:
-                if error.reason == "unfinished":
-                    raise
-                answers.append(None)
+        answers = [await verdict_or_none(_answer(caption, question, judge)) for question in item.questions]
         return Chosen(answers=tuple(answers))
 
     def tables(self, judged: Sequence[Judged[Quiz, Chosen]]) -> tuple[Table, ...]:

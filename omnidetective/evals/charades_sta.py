@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged
-from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.judge import Judge, verdict_or_none
 from omnidetective.evals.native import as_json, read_json
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, ratio, score
@@ -77,15 +77,8 @@ class CharadesSta(Benchmark[Video, Placements]):
         return (item.video,)
 
     async def judge(self, item: Video, caption: str, judge: Judge) -> Placements:
-        placed = []
-        for sentence in item.sentences:
-            try:
-                placed.append(await _place(caption, sentence, judge))
-            except UnjudgedError as error:
-                if error.reason == "unfinished":
-                    raise
-                placed.append(Placed(read=False))
-        return Placements(placed=tuple(placed))
+        placed = [await verdict_or_none(_place(caption, sentence, judge)) for sentence in item.sentences]
+        return Placements(placed=tuple(one or Placed(read=False) for one in placed))
 
     def tables(self, judged: Sequence[Judged[Video, Placements]]) -> tuple[Table, ...]:
         known = [one for one in judged if one.verdict is not None]

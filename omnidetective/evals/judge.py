@@ -6,7 +6,7 @@ killed goes on where it stopped and pays for no answer twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 from omnidetective.errors import ContentFilterError, ContextLengthError, RateLimitError, TransientError
@@ -35,6 +35,20 @@ class UnjudgedError(Exception):
         self.reason: WhyNot = reason
         self.why = why
         self.replies = replies
+
+
+async def verdict_or_none(asked: Awaitable[T]) -> T | None:
+    """One of several verdicts on an item: ``None`` where the judge gives none, and would give none another time.
+
+    Raises:
+        UnjudgedError: the provider did not answer: the whole item is left for the next time.
+    """
+    try:
+        return await asked
+    except UnjudgedError as error:
+        if error.reason == "unfinished":
+            raise
+        return None
 
 
 class Judge:

@@ -29,7 +29,7 @@ from pydantic import Field
 from omnidetective.errors import ConfigError
 from omnidetective.evals.asked import answer_from, comparison
 from omnidetective.evals.base import Benchmark, Judged
-from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.judge import Judge, verdict_or_none
 from omnidetective.evals.native import read_lines
 from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
@@ -98,14 +98,7 @@ class Vdc(Benchmark[Quiz, Answers]):
         return (item.video,)
 
     async def judge(self, item: Quiz, caption: str, judge: Judge) -> Answers:
-        results: list[Compared | None] = []
-        for question, right in item.questions:
-            try:
-                results.append(await _compared(caption, question, right, judge))
-            except UnjudgedError as error:
-                if error.reason == "unfinished":
-                    raise
-                results.append(None)
+        results = [await verdict_or_none(_compared(caption, q, right, judge)) for q, right in item.questions]
         return Answers(results=tuple(results))
 
     def tables(self, judged: Sequence[Judged[Quiz, Answers]]) -> tuple[Table, ...]:

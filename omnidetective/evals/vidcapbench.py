@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal
 from omnidetective.errors import ConfigError
 from omnidetective.evals.asked import answer_from, comparison
 from omnidetective.evals.base import Benchmark, Judged
-from omnidetective.evals.judge import Judge, UnjudgedError
+from omnidetective.evals.judge import Judge, verdict_or_none
 from omnidetective.evals.native import read_lines
 from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
@@ -148,20 +148,19 @@ async def _scored(caption: str, question: Question, judge: Judge) -> Scored:
         replies.append(reply)
         return parse(reply)
 
-    strict: Points | None = None
-    answer = ""
-    try:
-        answer = await answer_from(caption, question.question, judge)
-        strict = await judge.ask(
-            judge.prompts.get("eval/case_task").render(case=comparison(question.question, question.answer, answer)),
+    answer = await verdict_or_none(answer_from(caption, question.question, judge))
+    if answer is None:
+        return Scored(answer="", strict=None, reference=None)
+    case = comparison(question.question, question.answer, answer)
+    strict: Points | None = await verdict_or_none(
+        judge.ask(
+            judge.prompts.get("eval/case_task").render(case=case),
             read,
             system=judge.prompts.get("eval/vidcapbench_compare").render(),
             tries=_TRIES,
             max_tokens=200,
         )
-    except UnjudgedError as error:
-        if error.reason == "unfinished":
-            raise
+    )
     return Scored(answer=answer, strict=strict, reference=parse_as_reference(replies[0]) if replies else None)
 
 

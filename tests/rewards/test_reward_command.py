@@ -219,3 +219,16 @@ async def test_the_summary_as_json(tmp_path: Path) -> None:
     assert summary["judge"].endswith("test-model")
     assert set(summary["prompts"]) == {"eval/case_task", "reward/checklist", "reward/keypoints"}
     assert summary["usage"]["calls"] == 2
+
+
+@pytest.mark.parametrize("output", ["captions.jsonl", "references.jsonl", "nowhere/rewards.jsonl"])
+async def test_no_call_is_paid_for_rewards_that_cannot_be_written(tmp_path: Path, output: str) -> None:
+    judge = ScriptedJudge()
+    bench = RewardBench(tmp_path, "checklist", captions=_rows(a="cap a"), references=_rows(a="ref a"))
+    bench._arguments += ["--output", output]
+    before = (tmp_path / "captions.jsonl").read_bytes(), (tmp_path / "references.jsonl").read_bytes()
+    ran = await bench.run(judge)
+    assert (ran.status, ran.calls) == (2, 0)
+    assert "output" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ((tmp_path / "captions.jsonl").read_bytes(), (tmp_path / "references.jsonl").read_bytes()) == before

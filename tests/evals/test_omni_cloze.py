@@ -76,6 +76,15 @@ async def test_the_golden_vector(tmp_path: Path) -> None:
     assert scores(ran) == pytest.approx({"accuracy": 50, "not given": 25, "hallucination": 25, "net": 25})
 
 
+async def test_the_median_of_several_runs_by_accuracy(tmp_path: Path) -> None:
+    draws = iter(["ABCD", "AECD", "EEEE"])
+    ran = await _bench(tmp_path, [_row(1, "ABCD")], options=("--runs", "3", "--concurrency", "1")).run(
+        lambda *_: _filled(next(draws))
+    )
+    assert (ran.result["chosen"], scores(ran)["accuracy"]) == (1, 75)
+    assert "run 2 of 3, the median" in ran.stdout
+
+
 async def test_tables_by_hand(tmp_path: Path) -> None:
     rows = [_row(1, "ABCD"), _row(2, "EABC", subcategory="Sport", as_text=True), _row(3, "AAAA"), _row(4, "DD")]
     replies = {1: _filled("AEBD"), 2: f"```json\n{_filled('EAEC')}\n```", 3: "no idea", 4: _filled("DA")}

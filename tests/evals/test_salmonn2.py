@@ -67,6 +67,27 @@ async def test_the_median_of_seven_runs(tmp_path: Path) -> None:
     assert runs[ran.result["chosen"]] == 30
 
 
+async def test_a_run_that_fails_takes_over_no_counts_of_another(tmp_path: Path) -> None:
+    """Two videos of 10 events, two runs: (1,0,0) and (3,0,0) at first; then (5,0,0), and nothing of the second."""
+    asked: Counter[int] = Counter()
+
+    def reply(_: str, user: str) -> str:
+        n = _number(user)
+        asked[n] += 1
+        first = asked[n] == 1
+        return (_says(1, 0, 0) if first else _says(5, 0, 0)) if n == 0 else _says(3, 0, 0) if first else "no"
+
+    ran = await _bench(tmp_path, [10, 10], "--concurrency", "1", "--runs", "2").run(reply)
+    first, second = (run[0]["rows"] for run in ran.result["runs"])
+    assert [(row["name"], row["n"], row["scores"]["Total"]["value"]) for row in first] == [("judged", 2, 20)]
+    assert [(row["name"], row["n"], row["scores"]["Total"]["value"]) for row in second] == [
+        ("judged", 1, 50),
+        ("with those not judged as missed", 2, 75),
+    ]
+    # of two the one with the lower score is told
+    assert (ran.result["chosen"], scores(ran)["Total"]) == (0, 20)
+
+
 async def test_what_cannot_be_judged(tmp_path: Path) -> None:
     """Nine tries of the long question, three of the short one; then it is told, and counted both ways."""
     asked: Counter[str] = Counter()

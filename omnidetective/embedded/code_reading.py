@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omnidetective.embedded.code_languages import BY_NAME, LANGUAGES, CodeLanguage
 from omnidetective.embedded.code_layout import CodeText, code_texts, file_name
 from omnidetective.embedded.code_parsing import ParsedCode, installed, language_of_file, parse
-from omnidetective.embedded.grey import grey_of
+from omnidetective.embedded.pixels import grey_of
 from omnidetective.embedded.placed_text import Placed, placed
 from omnidetective.embedded.table_pieces import ink_of
 from omnidetective.embedded.text import TextLine

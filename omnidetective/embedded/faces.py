@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnidetective.embedded.inference import load_once
+from omnidetective.embedded.pixels import colours_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,11 +68,8 @@ class FaceModel:
             ValueError: it is no picture.
         """
         import cv2
-        import numpy as np
 
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ValueError("not a picture")
+        picture = colours_of(jpeg)
         height, width = (_up(side) for side in picture.shape[:2])
         blob = cv2.dnn.blobFromImage(picture, 1.0, (width, height), (0, 0, 0), swapRB=True, crop=False)
         with self._lock:

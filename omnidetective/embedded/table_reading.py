@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from omnidetective.embedded.grey import grey_of
+from omnidetective.embedded.pixels import grey_of
 from omnidetective.embedded.placed_text import Placed, placed, rows_of, usual_height
 from omnidetective.embedded.table_columns import column_grids
 from omnidetective.embedded.table_grid import Grid, GridCell, grids

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omnidetective.embedded.inference import load_once
+from omnidetective.embedded.pixels import colours_of
 from omnidetective.embedded.text_regions import Region, in_tile, merged, scaled
 from omnidetective.tiling import Tile, tile_grid
 
@@ -97,12 +98,7 @@ class TextModel:
         Raises:
             ValueError: it is no picture.
         """
-        import cv2
-        import numpy as np
-
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ValueError("not a picture")
+        picture = colours_of(jpeg)
         with self._lock:
             regions = self._regions(picture)
             lines = [line for region in regions if (line := self._read_line(picture, region)) is not None]

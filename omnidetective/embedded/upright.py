@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
+from omnidetective.embedded.pixels import colours_of
 from omnidetective.embedded.text import TextLine
 
 Box = tuple[float, float, float, float]
@@ -23,13 +24,14 @@ class Upright:
 
     @classmethod
     def of(cls, jpeg: bytes, box: Box) -> Self | None:
-        """Cut it out; None where the part has no pixels."""
-        import cv2
-        import numpy as np
+        """Cut it out; ``None`` where the part has no pixels.
 
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            return None
+        Raises:
+            ValueError: it is no picture.
+        """
+        import cv2
+
+        picture = colours_of(jpeg)
         height, width = picture.shape[:2]
         left, right = round(box[0] * width), round(box[2] * width)
         top, bottom = round(box[1] * height), round(box[3] * height)

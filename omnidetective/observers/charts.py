@@ -11,6 +11,7 @@ from omnidetective.embedded.chart_reading import read_charts, worth_reading
 from omnidetective.embedded.chart_told import figure
 from omnidetective.embedded.inference import infer, require_packages
 from omnidetective.embedded.models import embedded_models
+from omnidetective.embedded.pixels import colours_of
 from omnidetective.embedded.text import PACKAGES, TextLine
 from omnidetective.embedded.upright import Upright
 from omnidetective.evidence import Span
@@ -86,12 +87,7 @@ class Charts:
 
 
 def _read(jpeg: bytes, lines: Sequence[TextLine], turned: Sequence[TextLine]) -> tuple[FoundChart, ...]:
-    import cv2
-    import numpy as np
-
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None, "media has just made this file"
-    return read_charts(picture.astype(np.uint8, copy=False), lines, turned)
+    return read_charts(colours_of(jpeg), lines, turned)
 
 
 def _describe(evidence: ChartEvidence) -> str:

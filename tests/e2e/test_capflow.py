@@ -266,6 +266,33 @@ async def test_the_embedded_cast_says_what_is_written(tmp_path: Path) -> None:
             assert text in record["caption"], name
 
 
+async def test_a_scan_of_two_pages(tmp_path: Path) -> None:
+    """The first page says which domain it is; agents and judge see both, and the caption has what stands on each."""
+    first, second = _of(page()), _of(diagram())
+    first.image.convert("RGB").save(
+        tmp_path / "scan.tiff", save_all=True, append_images=[second.image.convert("RGB")], compression="tiff_deflate"
+    )
+    shown: Counter[str] = Counter()
+    cast = Cast("document")
+
+    def watched(seen: Seen) -> Behaviour:
+        role = str(seen.body["model"])
+        pictures = set(re.findall(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", json.dumps(seen.body)))
+        shown[role] = max(shown[role], len(pictures))
+        return cast(seen)
+
+    records, _ = await _ran(tmp_path, [{"id": "a", "image": "scan.tiff"}], _cast(tmp_path), watched)
+    record = records["a"]
+    assert record["outcome"] == "accepted", record["quality"]
+    assert record["media"]["pages"] == 2
+    assert shown["router"] == 1
+    assert all(shown[role] >= 2 for role in ("agent", "judge")), shown
+    for text in (*first.texts, *second.texts):
+        assert f"“{text}”" in record["caption"]
+    read = next(o for o in record["observations"] if o["observer"] == "ocr")
+    assert {card["page"] for card in read["data"]["cards"]} == {1, 2}
+
+
 async def test_a_video(tmp_path: Path) -> None:
     """Moving pictures have one domain: nobody is asked which; the judge has the dimensions of videos."""
     video(tmp_path / "clip.mp4")

@@ -33,13 +33,21 @@ def require_packages(*modules: str) -> None:
     Raises:
         ObserverUnavailableError: ``not_installed``, with the command that installs it.
     """
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    missing = [name for name in modules if not _is_installed(name)]
     if missing:
         raise ObserverUnavailableError(
             f"the package {missing[0].replace('_', '-')} is not installed",
             reason="not_installed",
             hint="pip install 'omnidetective[local]'",
         )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:
+        # Its module is there and has no spec: OpenCV is so while another thread is loading it.
+        return True
 
 
 def threads_for(num_workers: int) -> int:

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from omnidetective.errors import MediaError
 from omnidetective.media import wire
 from omnidetective.media.ffmpeg import clean_environment
+from omnidetective.search_path import search_path
 from omnidetective.settings import MediaSettings
 
 _PROCESSES = max(1, min(4, os.cpu_count() or 1))
@@ -35,7 +36,8 @@ async def decode(request: wire.Request, *, settings: MediaSettings) -> list[tupl
         The replies with their bytes, without the final ``Done``.
 
     Raises:
-        MediaError: with the decoder's reason, or ``decode_timeout``, ``decode_crashed``, ``output_limit``.
+        MediaError: with the decoder's reason, or ``decode_timeout``, ``decode_crashed``, ``decoder_unavailable``,
+            ``output_limit``.
     """
     return await _pool(settings.process_memory_mb).ask(request, max_bytes=settings.max_output_mb << 20)
 
@@ -145,14 +147,13 @@ class _Child:
     """One decoder process."""
 
     def __init__(self, memory_mb: int) -> None:
-        paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)  # noqa: PTH100 - zip files too
         self._process = subprocess.Popen(
             # -P: neither the working directory nor a file beside the module is importable, only our own search path.
             [sys.executable, "-P", "-s", "-m", "omnidetective.media.decoder_child", str(memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=clean_environment() | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=clean_environment() | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd="/",
             start_new_session=True,
             bufsize=0,
@@ -170,8 +171,8 @@ class _Child:
     def exchange(self, request: wire.Request, *, max_bytes: int) -> list[tuple[wire.Reply, bytes]]:
         """Send a request and read its replies, the last of which ends it."""
         assert self._process.stdin is not None
-        start_s = _START_S if self._fresh else 0.0
-        self._fresh = False
+        fresh, self._fresh = self._fresh, False
+        start_s = _START_S if fresh else 0.0
         deadline = time.monotonic() + request.timeout_s + start_s
         replies: list[tuple[wire.Reply, bytes]] = []
         left = max_bytes
@@ -197,6 +198,13 @@ class _Child:
                 # Its own clock was first: it starts with the work, ours with the process.
                 raise _timed_out(request) from None
             status = self._process.returncode
+            if fresh and status > 0:
+                # It never came to read the file, or Python had no room in it: a crash in a library is a signal.
+                raise MediaError(
+                    f"the decoder ended before its first answer (status {status})",
+                    reason="decoder_unavailable",
+                    hint=wire.CANNOT_LOAD_HINT,
+                ) from error
             raise MediaError(
                 f"the decoder ended on it (status {status})",
                 reason="decode_crashed",

@@ -110,8 +110,7 @@ def _serve(request: wire.Request, replies: int) -> wire.Failed | None:
         return wire.Failed("memory_limit", message, "raise media.process_memory_mb", fatal=True)
     except ImportError as error:
         message = f"the decoder cannot be loaded: {str(error)[:200]}"
-        hint = "raise media.process_memory_mb; see whether `import av, PIL` works"
-        return wire.Failed("decoder_unavailable", message, hint, fatal=True)
+        return wire.Failed("decoder_unavailable", message, wire.CANNOT_LOAD_HINT, fatal=True)
     except Exception as error:  # noqa: BLE001 - the border of the process: any failure becomes a reply
         return wire.Failed("decode_failed", f"it cannot be decoded: {type(error).__name__}: {str(error)[:200]}")
     return None

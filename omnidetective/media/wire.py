@@ -16,6 +16,9 @@ from typing import Any, Literal
 _LENGTHS = struct.Struct(">II")
 _MAX_HEADER_BYTES = 4 << 20
 
+CANNOT_LOAD_HINT = "raise media.process_memory_mb; see whether `import av, PIL` works"
+"""What to do where the decoder's process cannot start, or not load its libraries."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:

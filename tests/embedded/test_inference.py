@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import pytest
 
@@ -70,3 +72,10 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(ObserverUnavailableError, match="no-such-package") as caught:
         require_packages("json", "no_such_package")
     assert caught.value.reason == "not_installed"
+
+
+def test_a_package_that_another_thread_is_loading_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = ModuleType("half_loaded")
+    assert half.__spec__ is None
+    monkeypatch.setitem(sys.modules, "half_loaded", half)
+    require_packages("half_loaded")

@@ -435,3 +435,30 @@ async def test_bytes_of_any_kind_end_in_an_error_or_a_clip(numbered: Path, opene
                     await clip.uniform_frames(2)
     async with opened(numbered) as clip:
         assert len(await clip.uniform_frames(2)) == 2
+
+
+async def test_a_decoder_that_cannot_start_is_not_the_fault_of_the_file(
+    numbered: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_decoders()
+    (tmp_path / "typing.py").write_text("raise ImportError('in the way')")
+    async with opened(numbered) as clip:
+        assert len(await clip.frames([1.0])) == 1
+        close_decoders()
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(tmp_path)
+            with pytest.raises(MediaError, match="before its first answer") as caught:
+                await clip.frames([2.0])
+        assert caught.value.reason == "decoder_unavailable"
+        assert len(await clip.frames([2.0])) == 1
+
+
+async def test_a_folder_that_is_a_package_hides_nothing_from_a_decoder(
+    numbered: Path, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_decoders()
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "typing.py").write_text("raise ImportError('in the way')")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with opened(numbered) as clip:
+        assert len(await clip.frames([1.0])) == 1

@@ -24,6 +24,7 @@ from typing import Final
 
 from omnidetective.errors import ObserverUnavailableError
 from omnidetective.observers.host.sources import SourceRef
+from omnidetective.search_path import search_path
 
 _MOST_PATH_BYTES: Final = 100
 """A socket's path is at most 107 bytes long on Linux, 103 on others."""
@@ -79,7 +80,6 @@ class _Guardian:
             "owner": theirs.fileno(),
             "paths": [os.fspath(self.address.host), os.fspath(self.address.guardian)],
         }
-        paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)  # noqa: PTH100 - zip files too
         with contextlib.ExitStack() as stack:
             # The guardian alone keeps them: where it is gone, nobody waits for an answer.
             for one in (theirs, *listeners):
@@ -90,7 +90,7 @@ class _Guardian:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[one.fileno() for one in (theirs, *listeners)],
-                env=os.environ | {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
         self._owner = ours

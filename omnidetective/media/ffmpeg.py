@@ -65,8 +65,13 @@ def find_ffmpeg() -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment that programs which open media are given."""
-    return {"LC_ALL": "C"} | {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    """The environment that programs which open media are given. No path in it means the working directory.
+
+    An empty entry does, and OpenCV leaves one in ``LD_LIBRARY_PATH`` when it is loaded.
+    """
+    given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    paths = {name: os.pathsep.join(filter(None, value.split(os.pathsep))) for name, value in given.items()}
+    return {"LC_ALL": "C"} | {name: value for name, value in paths.items() if value}
 
 
 def open_input(source: Source, span: Span) -> Any:

@@ -25,6 +25,7 @@ from omnidetective.errors import MediaError
 from omnidetective.evidence import Span
 from omnidetective.media import wire
 from omnidetective.media.decoder import _Call, close_decoders, decode
+from omnidetective.media.ffmpeg import clean_environment
 from omnidetective.media.measure import find_cuts
 from omnidetective.media.source import Source
 from omnidetective.settings import MediaSettings
@@ -462,3 +463,12 @@ async def test_a_folder_that_is_a_package_hides_nothing_from_a_decoder(
     monkeypatch.syspath_prepend(tmp_path)
     async with opened(numbered) as clip:
         assert len(await clip.frames([1.0])) == 1
+
+
+@pytest.mark.parametrize(("given", "kept"), [("/opt/lib:", "/opt/lib"), (":", None), ("/a::/b", "/a:/b")])
+def test_libraries_are_not_looked_for_in_the_working_directory(
+    given: str, kept: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV leaves an empty entry in this variable when it is loaded."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", given)
+    assert clean_environment().get("LD_LIBRARY_PATH") == kept

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from omnidetective.cli.interrupts import undisturbed
 from omnidetective.cli.options import config_options, read_config
 
 if TYPE_CHECKING:
@@ -74,18 +75,26 @@ def estimate(
         plan = asyncio.run(plan_run(config, input_path, output_path, shard=part, limit=limit))
         show(plan, as_json=as_json)
         sys.exit(0 if plan.would_start else 2)
+    import atexit
+    import contextlib
+
     from omnidetective.engine.logs import logging_to
     from omnidetective.engine.progress import progress_for
     from omnidetective.planning.pilot import fly
     from omnidetective.planning.pilot_tables import pilot_text
 
     progress = progress_for(sys.stderr, quiet=False)
+    until = contextlib.ExitStack()
     try:
         with logging_to(progress.write, quiet=False, log_file=None):
-            flown = fly(config, input_path, output_path, clips=pilot, shard=part, limit=limit, progress=progress)
+            flown = fly(
+                config, input_path, output_path, clips=pilot, shard=part, limit=limit, progress=progress, until=until
+            )
             measured = asyncio.run(flown)
     finally:
         progress.close()
+        # When everything is told, whatever it is; and before Ray would close what it finds open.
+        atexit.register(undisturbed, until.close)
     click.echo(measured.model_dump_json() if as_json else pilot_text(measured), nl=as_json)
     sys.exit(130 if measured.interrupted else 0 if measured.recorded else 1)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+from omnidetective.cli.interrupts import INTERRUPTED, ask_again, be_deaf, ignore_at_last, is_interrupt, settle
 from omnidetective.cli.suggesting import SuggestingGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -64,29 +65,56 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: errors that the user can mend are one line, and exit with 2."""
+    """Entry point: errors that the user can mend are one line, and exit with 2; Ctrl-C is a word and exits with 130."""
+    hook, sys.unraisablehook = sys.unraisablehook, ask_again
+    try:
+        try:
+            ignore_at_last()
+            status = _status()
+            settle(status)
+        except Exception as error:
+            if not is_interrupt(error):
+                raise
+            raise KeyboardInterrupt from error
+    except KeyboardInterrupt:
+        try:
+            be_deaf()
+        except KeyboardInterrupt:  # Pressed again in this very moment.
+            be_deaf()
+        click.echo("interrupted", err=True)
+        status = INTERRUPTED
+        settle(status)
+    finally:
+        sys.unraisablehook = hook
+    sys.exit(status)
+
+
+def _status() -> int:
+    """Do the command of the command line, and tell what the user can mend; the exit status."""
     from omnidetective.errors import BudgetReachedError, OmnidetectiveError, UserError
 
     try:
         cli(standalone_mode=False)
+    except SystemExit as done:
+        if isinstance(done.code, str):
+            raise
+        return done.code or 0
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        return done.exit_code
     except BrokenPipeError:
         # The reader (head, less) has gone; there is nobody to tell.
         sys.stderr.close()
-        sys.exit(1)
+        return 1
     except UserError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        return 2
     except OmnidetectiveError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(3 if isinstance(error, BudgetReachedError) else 1)
+        return 3 if isinstance(error, BudgetReachedError) else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from omnidetective.cli.interrupts import undisturbed
 from omnidetective.cli.options import config_options, read_config
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def run(
                  2 bad usage or configuration · 3 stopped by --max-cost · 130 interrupted
     """
     import asyncio
+    import atexit
 
     from omnidetective.cli.observers import toolbox
     from omnidetective.engine.logs import logging_to
@@ -164,6 +166,7 @@ def run(
         sys.exit(0 if plan.would_start else 2)
     config = config.with_cache_beside(output_path)
     progress = progress_for(sys.stderr, quiet=quiet)
+    until = contextlib.ExitStack()
     try:
         with (
             logging_to(progress.write, quiet=quiet, log_file=log_file),
@@ -187,10 +190,13 @@ def run(
                     only_ids=only_ids,
                     allow_changed=allow_changed,
                     progress=progress,
+                    until=until,
                 )
             )
     finally:
         progress.close()
+        # When everything is told, whatever it is; and before Ray would close what it finds open.
+        atexit.register(undisturbed, until.close)
     _report(summary, context, quiet=quiet)
     sys.exit(summary.exit_status)
 

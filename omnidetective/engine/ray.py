@@ -9,6 +9,7 @@ has given up.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,7 @@ class RayEngine(Crew):
         *,
         deadline_s: float,
         spending: Callable[[Spending], None],
+        until: contextlib.ExitStack | None = None,
     ) -> None:
         """
         Args:
@@ -49,10 +51,12 @@ class RayEngine(Crew):
             keeper: gives leave for the model calls of all actors.
             deadline_s: an actor that says nothing about a clip for so long is stuck, and is killed.
             spending: told what clips in flight have spent, as it happens.
+            until: the connection to Ray is closed with it; by default, when the clips are done.
         """
         super().__init__(setup, deadline_s=deadline_s)
         self._keeper = keeper
         self._spending = spending
+        self._until = until
         self._ray: RaySettings = setup.config.settings.ray
 
     async def run(self, feed: Feed, deliver: Callable[[Finished], None]) -> None:
@@ -66,7 +70,8 @@ class RayEngine(Crew):
             return
         shared = is_shared(self._ray)
         settings = self.setup.config.settings
-        with connected(self._ray, num_workers=settings.num_workers):
+        with contextlib.ExitStack() as here:
+            (self._until or here).enter_context(connected(self._ray, num_workers=settings.num_workers))
             from omnidetective.engine.ray_worker import Room
 
             self._room: Room = Room(

@@ -1,4 +1,4 @@
-"""The connection to Ray: a cluster that is there, or a Ray of our own that ends with the run."""
+"""The connection to Ray: a cluster that is there, or a Ray of our own that ends with the connection."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,7 @@ async def run_batch(
     progress: Progress | None = None,
     factory: PipelineFactory | None = None,
     grace_s: float = GRACE_S,
+    until: ExitStack | None = None,
 ) -> RunSummary:
     """Caption every row of a JSON Lines file, in ``config.settings.num_workers`` processes, or actors of Ray.
 
@@ -95,6 +97,8 @@ async def run_batch(
             module, since worker processes import it by name.
         grace_s: a clip that is not done this long after ``limits.clip_timeout_s`` is given up by its worker, and after
             twice as long the worker is killed.
+        until: a connection to Ray is closed with it, from this thread; by default, before the summary is returned. Ray
+            can crash the process when it is left: who has something to say says it first.
 
     Raises:
         UserError: the input or the output cannot be used, another run writes the output, the output was begun with
@@ -149,6 +153,7 @@ async def run_batch(
                 keeper,
                 deadline_s=clip_timeout_s + 2 * grace_s,
                 spending=books.tally.spending,
+                until=until,
             )
 
             def save() -> None:
@@ -213,12 +218,17 @@ async def run_batch(
 
 
 def _engine(
-    setup: WorkerSetup, keeper: Bookkeeper, *, deadline_s: float, spending: Callable[[Spending], None]
+    setup: WorkerSetup,
+    keeper: Bookkeeper,
+    *,
+    deadline_s: float,
+    spending: Callable[[Spending], None],
+    until: ExitStack | None,
 ) -> Engine:
     if setup.config.settings.engine == "ray":
         from omnidetective.engine.ray import RayEngine
 
-        return RayEngine(setup, keeper, deadline_s=deadline_s, spending=spending)
+        return RayEngine(setup, keeper, deadline_s=deadline_s, spending=spending, until=until)
     return LocalEngine(setup, keeper, deadline_s=deadline_s, spending=spending)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +110,7 @@ async def fly(
     shard: Part = WHOLE,
     limit: int | None = None,
     progress: Progress | None = None,
+    until: ExitStack | None = None,
 ) -> Pilot:
     """Caption some clips of an input, and foresee the rest.
 
@@ -117,6 +119,7 @@ async def fly(
     Args:
         output_path: where records go, for a run to go on from; a new temporary folder by default.
         clips: how many are captioned.
+        until: as of ``run_batch``.
 
     Raises:
         UserError: as ``run_batch``.
@@ -125,7 +128,7 @@ async def fly(
     rows = await asyncio.to_thread(choose, input_path, clips, shard=shard, limit=limit)
     ids = frozenset(row.id for row in rows)
     summary = await run_batch(
-        config.with_cache_beside(output), input_path, output, shard=Chosen(ids), progress=progress
+        config.with_cache_beside(output), input_path, output, shard=Chosen(ids), progress=progress, until=until
     )
     records = await asyncio.to_thread(_records, summary.output, ids)
     # What a temporary folder holds is no part of the later run.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+import uuid
 from pathlib import Path
 
 import pytest
 from engine import fakes
-from engine.harness import Folder, Start, configured
+from engine.harness import MARK, SEARCH_PATH, Folder, Start, configured, marked, until
 
 from omnidetective.config import load_config
 from omnidetective.engine.ray_actor import Parcel, WorkerActor, cache_of_node, named_variables
@@ -159,7 +163,9 @@ def test_a_run_on_a_ray_of_its_own(folder: Folder, start: Start) -> None:
     local.communicate(timeout=60)
     expected, failed = sorted(folder.output.read_bytes().splitlines()), folder.reasons()
     begun.unlink()
-    process = start("--no-resume", "--engine", "ray", "--num-workers", "2", "--concurrency", "3", "--log-file", "log")
+    ray = ("--no-resume", "--engine", "ray", "--num-workers", "2", "--concurrency", "3", "--log-file", "log")
+    mark = uuid.uuid4().hex
+    process = start(*ray, mark=mark)
     out, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert sorted(folder.output.read_bytes().splitlines()) == expected
@@ -170,3 +176,58 @@ def test_a_run_on_a_ray_of_its_own(folder: Folder, start: Start) -> None:
     assert r"warning: [loud] from a thread: esc \x1b[31m" in said
     logged = [json.loads(text) for text in (folder.path / "log").read_text().splitlines()]
     assert any(entry.get("clip") == "loud" and entry["logger"] == "omnidetective.tests" for entry in logged)
+    until(lambda: not marked(mark))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("create", ("1 clips done", "1 without a record: 1 transient", "try them again: ")),
+        ("refuse", ("error: no such stage: dance",)),
+    ],
+)
+def test_everything_is_told_before_ray_is_left(folder: Folder, factory: str, said: tuple[str, ...]) -> None:
+    """Ray's core crashes now and then when it is left; here it always does."""
+    folder.rows([{"id": 1}, {"id": 2, "do": "fail"}])
+    script = (
+        "import functools, importlib, os, signal, sys, omnidetective.engine.run as run, engine.fakes as fakes\n"
+        "import omnidetective.engine.ray_cluster as cluster\n"
+        "from omnidetective.cli.main import main\n"
+        "def crashing():\n"
+        "    ray = importlib.import_module('ray')\n"
+        "    ray.shutdown = functools.partial(os.kill, os.getpid(), signal.SIGSEGV)\n"
+        "    return ray\n"
+        "cluster._import = crashing\n"
+        "run.default_pipeline = getattr(fakes, sys.argv.pop(1))\n"
+        "main()\n"
+    )
+    mark = uuid.uuid4().hex
+    done = subprocess.run(
+        [sys.executable, "-c", script, factory,
+         "run", "--engine", "ray", "--input", "in.jsonl", "--output", "out.jsonl"],
+        cwd=folder.path, env={**os.environ, "PYTHONPATH": SEARCH_PATH, MARK: mark}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGSEGV, "it was not left at all"
+    for left in marked(mark):  # What Ray starts does not always end when its core has crashed.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
+    for words in said:
+        assert words in done.stderr
+
+
+@pytest.mark.integration
+def test_ctrl_c_again_and_again_leaves_nothing_of_ray_running(folder: Folder, start: Start) -> None:
+    begun, mark = folder.path / "begun", uuid.uuid4().hex
+    folder.rows({"id": n, "do": "sleep", "seconds": 30, "mark": str(begun)} for n in range(4))
+    process = start("--engine", "ray", mark=mark)
+    until(begun.exists, seconds=90)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    until(lambda: not marked(mark))

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import termios
@@ -72,6 +73,7 @@ def test_mistakes_are_one_line_and_status_2(
     monkeypatch.setattr(sys, "argv", ["omnidetective", "run", "--input", "in.jsonl", "--output", "out.jsonl", *options])
     with pytest.raises(SystemExit) as ended:
         main()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # The process was to end here.
     assert ended.value.code == 2
     out, message = capsys.readouterr()
     assert said in message

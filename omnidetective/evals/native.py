@@ -33,7 +33,7 @@ def read_json(data: Path, name: str) -> Any:
     """
     path = find_file(data, name)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
 
@@ -46,7 +46,7 @@ def read_lines(data: Path, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]
     """
     path = find_file(data, name)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     for number, line in enumerate(lines, start=1):

@@ -73,10 +73,9 @@ async def test_a_judge_that_rambles_keeps_its_limit(tmp_path: Path) -> None:
     ],
 )
 async def test_a_reply_that_nobody_can_read_is_shown(tmp_path: Path, reply: Behaviour, told: str) -> None:
-    async with FaultyOpenAI([reply]) as server:
-        async with judging(_config(tmp_path, server.base_url)) as judge:
-            with pytest.raises(UnjudgedError, match=re.escape(told)) as raised:
-                await judge.ask("?", lambda _: None, tries=2)
+    async with FaultyOpenAI([reply]) as server, judging(_config(tmp_path, server.base_url)) as judge:
+        with pytest.raises(UnjudgedError, match=re.escape(told)) as raised:
+            await judge.ask("?", lambda _: None, tries=2)
     assert len(raised.value.why) < 300
     assert "\n" not in raised.value.why
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from omnidetective.evals.at_once import Told
     from omnidetective.evals.result import Evaluation
 
+_EMPTY_LINE = "\r\x1b[K"
+"""Takes a terminal to the beginning of its line, and clears it."""
 CAPTIONS_HELP = "The captions: an output of `run`, or a prediction file."
 
 
@@ -36,8 +38,18 @@ tokenizer_option = click.option(
 
 @contextmanager
 def progress(label: str) -> Iterator[Told]:
-    """A bar on a terminal, nothing elsewhere."""
-    with click.progressbar(length=1, file=sys.stderr, label=label, hidden=not sys.stderr.isatty()) as bar:
+    """A bar on a terminal, nothing elsewhere. What is warned of stands on lines of its own above it."""
+    from omnidetective.engine.logs import logging_to
+
+    watched = sys.stderr.isatty()
+
+    def warn(line: str) -> None:
+        click.echo(f"{_EMPTY_LINE if watched else ''}{line}", err=True)
+
+    with (
+        logging_to(warn, quiet=False, log_file=None),
+        click.progressbar(length=1, file=sys.stderr, label=label, hidden=not watched) as bar,
+    ):
 
         def told(done: int, of: int) -> None:
             bar.length = of

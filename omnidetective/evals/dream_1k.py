@@ -103,11 +103,11 @@ class Dream1k(Benchmark[Clip, Compared], Rated):
             )
         ]
         for title, *_ in _BUCKETS:
-            names = dict.fromkeys(sorted(dict(one.item.buckets).get(title, "") for one in known))
+            names = sorted({dict(one.item.buckets).get(title, "") for one in known} - {""}, key=_least)
             found = tuple(
                 _row(name, here, ("",))
                 for name in names
-                if name and (here := [one for one in known if dict(one.item.buckets).get(title) == name])
+                if (here := [one for one in known if dict(one.item.buckets).get(title) == name])
             )
             if found:
                 tables.append(Table(title=f"by number of {title}", columns=COLUMNS, rows=found))
@@ -202,6 +202,11 @@ def _bucket(title: str, value: Any, edges: Sequence[int]) -> tuple[str, str]:
     else:
         name = f"≤{low}" if value <= low else str(value) if value <= high else f"≥{high + 1}"
     return title, name
+
+
+def _least(bucket: str) -> int:
+    """The first number in the name of a bucket: their order is that of numbers, not of letters."""
+    return int("".join(c for c in bucket.partition("–")[0] if c.isdigit()))
 
 
 def _share(relations: tuple[Relation, ...]) -> float:

@@ -11,8 +11,10 @@ from typing import Literal, TypeVar
 
 from omnidetective.errors import ContentFilterError, ContextLengthError, RateLimitError, TransientError
 from omnidetective.llm.base import ChatModel
-from omnidetective.llm.messages import ChatRequest, Message
+from omnidetective.llm.json_text import without_thinking
+from omnidetective.llm.messages import ChatReply, ChatRequest, Message
 from omnidetective.prompts import PromptLibrary
+from omnidetective.report.layout import clean
 
 T = TypeVar("T")
 
@@ -21,6 +23,8 @@ WhyNot = Literal["unparsable", "refused", "too_long", "unfinished"]
 
 _MOST_TRIES = 1000
 """Samples are numbered by run and try; a run has fewer tries than this."""
+_SHOWN = 160
+"""Columns of a reply that nobody can read: enough to see what it is."""
 
 
 class UnjudgedError(Exception):
@@ -86,8 +90,10 @@ class Judge:
         """What the judge says, parsed.
 
         Args:
-            parse: ``None`` for a reply that cannot be scored.
+            parse: takes a reply without what was thought aloud in it; ``None`` for one that cannot be scored.
             tries: most times that it is asked, where its replies cannot be parsed.
+            max_tokens: a limit for judges that ramble. One that was cut off while it was still thinking is asked again
+                without it.
 
         Raises:
             UnjudgedError: no reply could be parsed, the provider refused the content, or did not answer.
@@ -116,6 +122,24 @@ class Judge:
             if reply.outcome == "blocked":
                 raise UnjudgedError("refused", f"{self.name} refused this content", tuple(replies))
             replies.append(reply.text)
-            if (parsed := parse(reply.text)) is not None:
+            if (parsed := parse(without_thinking(reply.text))) is not None:
                 return parsed
-        raise UnjudgedError("unparsable", f"no reply of {tries} had a form that can be scored", tuple(replies))
+            why = f"no reply of {tries} had a form that can be scored; the last{_shown(reply, max_tokens)}"
+            if _cut_off_thinking(reply):
+                max_tokens = None
+        raise UnjudgedError("unparsable", why, tuple(replies))
+
+
+def _cut_off_thinking(reply: ChatReply) -> bool:
+    said = reply.text.strip()
+    return reply.outcome == "truncated" and (not said or said.lower().startswith(("<think", "<reasoning")))
+
+
+def _shown(reply: ChatReply, max_tokens: int | None) -> str:
+    """A reply as a person reads it: how it ended, and how it begins."""
+    cut = ""
+    if reply.outcome == "truncated":
+        cut = f", cut off at {max_tokens} tokens" if max_tokens is not None else ", cut off at the provider's limit"
+    if said := " ".join(reply.text.split()):
+        return f"{cut}: {clean(said, _SHOWN)}"
+    return f"{cut}{',' if cut else ''} was empty{', all of it was thinking' if reply.reasoning else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 _SUFFIXES = frozenset({"mp4", "mkv", "webm", "mov", "avi", "wav", "mp3", "flac", "ogg", "m4a", "jpg", "jpeg", "png"})
@@ -13,9 +14,9 @@ def forms_of(name: str) -> Iterator[str]:
     """The forms of a name, from the one that says most to the one that says least; each of them may be what fits.
 
     ``/data/video/0.mp4`` → itself, ``video/0.mp4``, ``0.mp4``, ``0``. Only known suffixes are taken off: an id may
-    have dots in it.
+    have dots in it. File systems spell accents in two ways, which are one here.
     """
-    whole = name.strip().replace("\\", "/").rstrip("/")
+    whole = unicodedata.normalize("NFC", name).strip().replace("\\", "/").rstrip("/")
     parts = [part for part in whole.split("/") if part not in ("", ".")]
     if not parts:
         return

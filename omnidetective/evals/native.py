@@ -33,9 +33,10 @@ def read_json(data: Path, name: str) -> Any:
     """
     path = find_file(data, name)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        hint = f"it has to have the form of {name}" if name else ""
+        raise ConfigError(f"cannot read {path}: {error}", hint=hint) from error
 
 
 def read_lines(data: Path, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -45,8 +46,9 @@ def read_lines(data: Path, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]
         ConfigError: no such file, or a line that is no object.
     """
     path = find_file(data, name)
+    hint = f"it has to have the form of {name}, one object a line" if name else "one object a line"
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     for number, line in enumerate(lines, start=1):
@@ -55,9 +57,9 @@ def read_lines(data: Path, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]
         try:
             value = json.loads(line)
         except ValueError as error:
-            raise ConfigError(f"{path}: line {number} is not JSON: {error}") from error
+            raise ConfigError(f"{path}: line {number} is not JSON: {error}", hint=hint) from error
         if not isinstance(value, dict):
-            raise ConfigError(f"{path}: line {number} is no object")
+            raise ConfigError(f"{path}: line {number} is no object", hint=hint)
         yield number, value
 
 

@@ -20,6 +20,7 @@ _CAPTIONS = ("caption", "pred", "model_generation", "predicted_caption", "predic
 _NAMES = ("video_id", "id", "video", "video_dir", "video_path", "video_rel", "audio_id", "audio_path", "uuid", "path")
 _ANSWERS = ("model_output", "answer_prediction")
 _DIALOGUE = "dialogue"
+_FORMS = "captions are read from JSON Lines, a JSON list, or one object of name → caption"
 _KNOWN = frozenset({*_CAPTIONS, *_NAMES, *_ANSWERS, _DIALOGUE, "messages"})
 
 
@@ -105,9 +106,11 @@ def read_predictions(path: Path, *, records: bool = False) -> Predictions:
         ConfigError: it cannot be read, is no JSON, or holds rows without a caption or a name; the first is told.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
         raise ConfigError(f"cannot read the captions in {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text in UTF-8: {error}", hint="unpack it first, if it is packed") from error
     found = []
     for number, row in _rows(text, path):
         one = _prediction(row, number, path)
@@ -119,9 +122,9 @@ def read_predictions(path: Path, *, records: bool = False) -> Predictions:
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     whole = _whole(text)
-    if isinstance(whole, dict) and all(isinstance(value, str) for value in whole.values()):
-        yield from ((n, {"id": name, "caption": caption}) for n, (name, caption) in enumerate(whole.items(), start=1))
-        return
+    if isinstance(whole, dict):
+        names = not _KNOWN & whole.keys() and all(isinstance(value, str | None) for value in whole.values())
+        whole = [{"id": name, "caption": caption} for name, caption in whole.items()] if names else [whole]
     values = enumerate(whole, start=1) if isinstance(whole, list) else _lines(text, path)
     for number, value in values:
         if not isinstance(value, dict):
@@ -130,14 +133,11 @@ def _rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _whole(text: str) -> Any:
-    """The file as one JSON value; ``None`` where it is none, or one line of several fields: JSON Lines of one row."""
+    """The file as one JSON value; ``None`` where it is none: JSON Lines, or no JSON at all."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
         return None
-    if isinstance(value, list):
-        return value
-    return value if isinstance(value, dict) and not _KNOWN & value.keys() else None
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
@@ -150,7 +150,7 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
         except ValueError as error:
             if number == len(lines):  # a last line without its line break is being written, or was torn off
                 return
-            raise ConfigError(f"{path}: line {number} is not JSON: {error}") from error
+            raise ConfigError(f"{path}: line {number} is not JSON: {error}", hint=_FORMS) from error
 
 
 def _prediction(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
@@ -158,6 +158,8 @@ def _prediction(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
         return _tarsier(row, number, path)
     answers = {key: str(row[key]) for key in _ANSWERS if isinstance(row.get(key), str)}
     caption = next((text for key in _CAPTIONS if (text := _text(row.get(key))) is not None), None)
+    if caption is None and any(row.get(key, "") is None for key in _CAPTIONS):
+        caption = ""  # null: it was asked for, and there is none
     dialogue = _dialogue(row[_DIALOGUE], number, path) if row.get(_DIALOGUE) is not None else None
     if caption is None and not answers and dialogue is None:
         raise ConfigError(
@@ -194,8 +196,8 @@ def _tarsier(row: Mapping[str, Any], number: int, path: Path) -> Prediction:
             video = part.get("video") if isinstance(part, dict) else None
             if isinstance(video, dict) and isinstance(video.get("video_file"), str):
                 names.insert(0, video["video_file"])
-            if message.get("role") == "assistant" and isinstance(part.get("text"), str):
-                texts.append(part["text"])
+            if message.get("role") == "assistant" and isinstance(part, dict) and "text" in part:
+                texts.append(part["text"] if isinstance(part["text"], str) else "")
     if not names or not texts:
         raise ConfigError(f"{path}: row {number} has messages, and no video or no answer in them")
     if isinstance(row.get("dataset"), str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from omnidetective.frozen import Sparse
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 _SEED = 20251012
-_CHUNK = 200
-"""Draws that are in memory at the same time."""
+_CHUNK = 100_000
+"""Items of several draws that are in memory at the same time."""
 
 
 class Score(Sparse):
@@ -50,18 +51,35 @@ def score(items: Sequence[Sequence[float]], statistic: Statistic, *, resamples: 
     value = float(statistic(matrix.sum(axis=0)[None, :])[0])
     if not math.isfinite(value):
         return Score()
-    count = len(matrix)
-    random = np.random.default_rng(_SEED)
-    drawn: list[NDArray[np.float64]] = []
-    for first in range(0, resamples, _CHUNK):
-        times = random.multinomial(count, np.full(count, 1.0 / count), size=min(_CHUNK, resamples - first))
-        drawn.append(statistic(times @ matrix))
-    known = np.concatenate(drawn)
+    known = statistic(_drawn(matrix.tobytes(), matrix.shape, resamples))
     known = known[np.isfinite(known)]
     if not len(known):
         return Score(value=value)
     low, high = np.percentile(known, (2.5, 97.5))
     return Score(value=value, low=float(low), high=float(high))
+
+
+@lru_cache(maxsize=4)
+def _drawn(items: bytes, shape: tuple[int, ...], resamples: int) -> NDArray[np.float64]:
+    """The sums over items drawn with replacement, shape (resamples, columns).
+
+    The scores of a row are statistics of the same items, one after the other: these are drawn once for all of them.
+    """
+    import numpy as np
+
+    matrix = np.frombuffer(items, dtype=np.float64).reshape(shape)
+    count = len(matrix)
+    random = np.random.default_rng(_SEED)
+    at_once = max(1, _CHUNK // count)
+    sums = []
+    for first in range(0, resamples, at_once):
+        draws = min(at_once, resamples - first)
+        drawn = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
+        sums.append(times @ matrix)
+    found = np.concatenate(sums)
+    found.flags.writeable = False
+    return found
 
 
 def ratio(numerator: int, denominator: int, *, times: float = 1.0) -> Statistic:

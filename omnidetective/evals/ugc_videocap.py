@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged
@@ -53,6 +53,9 @@ class _Native(BaseModel):
     answer: str
 
 
+_SAMPLES = TypeAdapter(list[_Native])
+
+
 class UgcVideoCap(Benchmark[Sample, Scores]):
     """UGC-VideoCap."""
 
@@ -69,9 +72,11 @@ class UgcVideoCap(Benchmark[Sample, Scores]):
         if not isinstance(samples, list):
             raise ConfigError(f"{data} has no list of samples", hint=f"--data takes {self.data}")
         try:
-            rows = [_Native.model_validate(row) for row in samples]
+            rows = _SAMPLES.validate_python(samples)
         except ValidationError as error:
-            raise ConfigError(f"{data} holds a sample of another form: {error.errors()[0]['msg']}") from error
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"{data} holds a sample of another form: samples.{where}: {first['msg']}") from error
         return [Sample(row.video_id, row.answer) for row in rows if row.answer.strip()]
 
     def names(self, item: Sample) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ _FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 
 def json_values(text: str) -> tuple[Any, ...]:
     """The objects and arrays in a text, each once, in their order; empty when there are none."""
-    bare = _without_thinking(text)
+    bare = without_thinking(text)
     whole = _parse(bare)
     if isinstance(whole, str):
         whole = _parse(whole.strip())
@@ -30,13 +30,14 @@ def json_values(text: str) -> tuple[Any, ...]:
 
 def stretches(text: str) -> tuple[str, ...]:
     """Where in a text objects may stand: in its code fences, or anywhere in it if no fence holds any."""
-    bare = _without_thinking(text)
+    bare = without_thinking(text)
     whole = _parse(bare) if bare.startswith('"') else None
     bare = whole if isinstance(whole, str) else bare
     return tuple(block for block in _FENCE.findall(bare) if "{" in block) or (bare,)
 
 
-def _without_thinking(text: str) -> str:
+def without_thinking(text: str) -> str:
+    """A text without what its model thought aloud in tags, the closing one of which may be all that is left."""
     return _UNOPENED_THINKING.sub("", _THINKING.sub("", text), count=1).strip().removeprefix("\ufeff")
 
 

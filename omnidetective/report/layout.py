@@ -18,26 +18,29 @@ _MOST_ROWS: Final = 20
 _NARROWEST: Final = 8
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, lines: int = 1) -> list[str]:
     """A header and rows, names to the left and numbers to the right; nothing where there are no rows.
 
     A name that is too long for its column gets a line of its own. Of very many rows the first are shown.
+
+    Args:
+        lines: of how many of ``rows`` a row of the table is made.
     """
     cells = [[clean(row[0], WIDTH), *row[1:]] for row in rows]
     if not cells:
         return []
-    hidden = len(cells) - _MOST_ROWS if len(cells) > _MOST_ROWS + 1 else 0
-    cells = [list(header), *(cells[:-hidden] if hidden else cells)]
+    hidden = len(cells) // lines - _MOST_ROWS if len(cells) > lines * (_MOST_ROWS + 1) else 0
+    cells = [list(header), *(cells[: -hidden * lines] if hidden else cells)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     widths[0] = min(widths[0], max(_NARROWEST, WIDTH - sum(len(_GAP) + one for one in widths[1:])))
-    lines = []
+    drawn = []
     for name, *numbers in cells:
         if width(name) > widths[0]:
-            lines.append(name)
+            drawn.append(name)
             name = ""
         right = (number.rjust(one) for number, one in zip(numbers, widths[1:], strict=True))
-        lines.append(_GAP.join([name + " " * (widths[0] - width(name)), *right]).rstrip())
-    return [*lines, f"and {hidden:,} more"] if hidden else lines
+        drawn.append(_GAP.join([name + " " * (widths[0] - width(name)), *right]).rstrip())
+    return [*drawn, f"and {hidden:,} more"] if hidden else drawn
 
 
 def clean(text: str, most: int) -> str:

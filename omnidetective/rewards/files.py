@@ -20,6 +20,7 @@ from omnidetective.evals.predictions import Prediction, Predictions, read_predic
 from omnidetective.evals.result import NOBODY, Evaluation, Row, Table, Unjudged
 from omnidetective.evals.runner import sha256_of
 from omnidetective.evals.statistics import ratio, score
+from omnidetective.frozen import Sparse
 from omnidetective.prompts import prompts_used
 from omnidetective.rewards.graded import Sample
 from omnidetective.rewards.grader import Grader
@@ -30,10 +31,12 @@ from omnidetective.token_counts import TokenCounter
 _MOST_NAMED = 5
 
 
-class RewardLine(CaptionReward):
-    """One line of the output: a caption by its id, and its reward."""
-
+class _Named(Sparse):
     id: str
+
+
+class RewardLine(CaptionReward, _Named):
+    """One line of the output: a caption by its id, which comes first, and its reward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ async def grade_file(
     with only_writer((output,), reads=(captions, references)):
         started_at, since = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
         captions_sha256, references_sha256 = sha256_of(captions), sha256_of(references)
-        work = _matched(list(read_predictions(captions))[:limit], read_predictions(references), kind)
+        work = _matched(list(read_predictions(captions)), read_predictions(references), kind, limit)
         grader = Grader(config.with_cache_beside(output), tokens=tokens, concurrency=concurrency)
         used: dict[str, str] = {}
         with prompts_used(used):
@@ -104,7 +107,8 @@ async def grade_file(
         )
 
 
-def _matched(captions: Sequence[Prediction], references: Predictions, kind: Kind) -> _Work:
+def _matched(captions: Sequence[Prediction], references: Predictions, kind: Kind, limit: int | None) -> _Work:
+    """The first captions with their references; those of the other captions are not unused."""
     found = [_reference_of(row, references) for row in captions]
     if kind != "length" and not any(one is not None for one in found):
         ours, theirs = captions[0].names[0], next(iter(references)).names[0]
@@ -115,8 +119,8 @@ def _matched(captions: Sequence[Prediction], references: Predictions, kind: Kind
         )
     used = {id(one) for one in found if one is not None}
     return _Work(
-        names=tuple(row.names[0] for row in captions),
-        samples=tuple(_sample(row, reference) for row, reference in zip(captions, found, strict=True)),
+        names=tuple(row.names[0] for row in captions[:limit]),
+        samples=tuple(_sample(*one) for one in list(zip(captions, found, strict=True))[:limit]),
         unused=tuple(dict.fromkeys(row.names[0] for row in references if id(row) not in used)),
     )
 

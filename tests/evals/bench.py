@@ -64,9 +64,7 @@ class Bench:
                 sys.executable,
                 "-m",
                 "omnidetective",
-                *self._arguments,
-                "--models",
-                str(self._models(server.base_url)),
+                *self.arguments(server.base_url),
                 cwd=self.folder,
                 env={**os.environ, "JUDGE_KEY": "sk-test", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
                 stdout=asyncio.subprocess.PIPE,
@@ -86,6 +84,10 @@ class Bench:
             result=result,
             items=items,
         )
+
+    def arguments(self, base_url: str) -> list[str]:
+        """The command line, with a judge at this address."""
+        return [*self._arguments, "--models", str(self._models(base_url))]
 
     def _written(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The result, and the line of each item."""

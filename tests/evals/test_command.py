@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -15,7 +18,7 @@ from typing import Any
 
 import pytest
 from evals.bench import Bench, scores, write_lines
-from servers.faulty_openai import Behaviour, late, says, server_error
+from servers.faulty_openai import Behaviour, FaultyOpenAI, Seen, late, says, server_error
 
 from omnidetective.evals import BENCHMARKS
 from omnidetective.evals.matching import plan
@@ -138,6 +141,39 @@ async def test_what_the_provider_did_not_answer_is_told_and_asked_again(tmp_path
     assert ran.stderr == "", "no progress bar where nobody watches"
     again = await bench.run(_reply)
     assert (again.status, again.calls, again.result["judged"]) == (0, 1, CLIPS)
+
+
+async def test_on_a_terminal_warnings_stand_on_lines_of_their_own(tmp_path: Path) -> None:
+    failed: set[str] = set()
+
+    def script(seen: Seen) -> Behaviour:
+        user = str(seen.body["messages"][-1]["content"])
+        first = '"p3"' in user and user not in failed
+        failed.add(user)
+        return server_error() if first else says(_reply("", user))
+
+    bench = _bench(tmp_path)
+    async with FaultyOpenAI(script) as server:
+        command = [sys.executable, "-m", "omnidetective", *bench.arguments(server.base_url)]
+        ours, theirs = pty.openpty()
+        environment = {**os.environ, "JUDGE_KEY": "x", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=theirs
+        )
+        os.close(theirs)
+        seen = await asyncio.to_thread(_all_of, ours)
+        assert await process.wait() == 0
+    assert "\r\x1b[Kwarning: openai:test-model: server_error; attempt 1 of" in seen
+    assert "100%" in seen
+
+
+def _all_of(terminal: int) -> str:
+    pieces = []
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while piece := os.read(terminal, 65536):
+            pieces.append(piece)
+    os.close(terminal)
+    return b"".join(pieces).decode()
 
 
 def _run(*arguments: str, columns: int = 80) -> subprocess.CompletedProcess[str]:

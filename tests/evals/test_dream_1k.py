@@ -80,6 +80,15 @@ async def test_by_hand(tmp_path: Path) -> None:
     assert ran.calls == 3 + 2 + 3 + 5
 
 
+def test_groups_by_number_are_in_the_order_of_the_numbers() -> None:
+    verdict = Compared(recall=(), precision=(), events=())
+    buckets = [(("subjects", s), ("events", e)) for s, e in (("≥4", "≥8"), ("2", "6–7"), ("≤1", "4–5"), ("3", "≤3"))]
+    judged = [Judged(Clip((str(n),), "s", "r", (), one), "c", verdict) for n, one in enumerate(buckets)]
+    _, subjects, events = Dream1k().tables(judged)
+    assert [row.name for row in subjects.rows] == ["≤1", "2", "3", "≥4"]
+    assert [row.name for row in events.rows] == ["≤3", "4–5", "6–7", "≥8"]
+
+
 async def test_a_clip_without_a_caption_is_left_out_and_counted(tmp_path: Path) -> None:
     """youtube: R (.5), P (.5), and one without a caption; videvo as above."""
     ran = await _bench(tmp_path, without=2).run(_reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -53,6 +54,10 @@ _RECORD = {
         ('{"video_id": "x_video", "caption": "a cat"}\n', "x"),
         ('{"video_id": "x", "caption": "a dog"}\n{"video_id": "x", "caption": "a cat"}\n', "x"),
         ('{"video_id": "x", "caption": "a cat"}\n{"video_id": "y", "capt', "x"),
+        ('\ufeff{"video_id": "x", "caption": "a cat"}\r\n\r\n{"video_id": "y", "caption": "a dog"}\r\n', "x"),
+        (json.dumps({"video_id": "x", "caption": "a cat"}, indent=1), "x"),
+        ('{"video_id": "cafe\u0301.mp4", "caption": "a cat"}\n', "caf\u00e9"),
+        ('{"x": "a cat", "y": null}', "x"),
     ],
 )
 def test_forms(tmp_path: Path, text: str, name: str) -> None:
@@ -61,6 +66,26 @@ def test_forms(tmp_path: Path, text: str, name: str) -> None:
     found = read_predictions(path).find(name)
     assert found is not None
     assert found.caption == "a cat"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"video_id": "x", "caption": null}\n',
+        '[{"id": ["x"], "pred": null}]',
+        '{"x": null,\n "y": "a dog"}',
+        json.dumps(
+            {"messages": [_TARSIER["messages"][0], {"role": "assistant", "content": [{"text": None}]}], "vid": "x"}
+        ),
+    ],
+)
+def test_null_is_an_empty_caption(tmp_path: Path, text: str) -> None:
+    """What a captioner writes that got no answer: the clip is counted and named, and the others are judged."""
+    path = tmp_path / "captions"
+    path.write_text(text)
+    found = read_predictions(path).find("x")
+    assert found is not None
+    assert found.caption == ""
 
 
 def test_a_record_tells_its_prompt_and_its_inquiries(tmp_path: Path) -> None:
@@ -92,6 +117,8 @@ def test_a_name_that_several_clips_share_is_refused(tmp_path: Path) -> None:
         ('{"caption": "a cat"}\n', "does not say of which clip"),
         ('{"video_id": "x", "caption": "a cat"\n{}\n', "line 1 is not JSON"),
         ("[1]", "row 1 is no object"),
+        ('{"x": {"caption": "a cat"},\n "y": {"caption": "a dog"}}', "row 1 holds no caption"),
+        ("video_id,caption\nx,a cat\n", "line 1 is not JSON"),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path: Path, text: str, match: str) -> None:
@@ -99,3 +126,11 @@ def test_what_is_wrong_is_told(tmp_path: Path, text: str, match: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=match):
         read_predictions(path)
+
+
+def test_a_packed_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "captions.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"video_id": "x", "caption": "a cat"}\n'))
+    with pytest.raises(ConfigError) as raised:
+        read_predictions(path)
+    assert "unpack" in raised.value.hint

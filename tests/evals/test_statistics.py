@@ -38,3 +38,21 @@ def test_the_interval_of_a_proportion_is_the_known_one() -> None:
 def test_nothing_to_divide_by() -> None:
     assert score([], ratio(0, 1)).value is None
     assert score([(1.0, 0.0)], ratio(0, 1)).value is None
+
+
+def test_many_items_are_drawn_in_small_portions() -> None:
+    """60,000 clips, half of them right: the normal approximation says 0.5 ± 0.0040."""
+    items = [(1.0, 1.0), (0.0, 1.0)] * 30_000
+    found = score(items, ratio(0, 1), resamples=200)
+    assert found.low == pytest.approx(0.496, abs=0.001)
+    assert found.high == pytest.approx(0.504, abs=0.001)
+
+
+def test_scores_of_the_same_items_are_of_the_same_draws() -> None:
+    """Right and wrong add up to one in each draw, so their intervals mirror each other."""
+    items = [(1.0, 0.0, 1.0)] * 40 + [(0.0, 1.0, 1.0)] * 60
+    right, wrong = score(items, ratio(0, 2)), score(items, ratio(1, 2))
+    assert right.low is not None
+    assert right.high is not None
+    assert wrong.low == pytest.approx(1 - right.high)
+    assert wrong.high == pytest.approx(1 - right.low)

@@ -86,6 +86,16 @@ async def test_all_three_and_their_sum_against_a_table(tmp_path: Path) -> None:
     assert "References without a caption: 1 (c)" in ran.stdout
 
 
+async def test_a_limit_calls_no_reference_unused(tmp_path: Path) -> None:
+    captions, references = _rows(a="c", b="c"), _rows(a="r", b="r", c="r")
+    options = ("--limit", "1")
+    bench = RewardBench(tmp_path, "length", captions=captions, references=references, options=options)
+    ran = await bench.run(ScriptedJudge())
+    assert list(_rewards(ran)) == ["a"]
+    assert "References without a caption: 1 (c)" in ran.stdout
+    assert next(iter(ran.items[0])) == "id", "a line begins with what it is about"
+
+
 async def test_what_cannot_be_judged_has_no_number_and_is_named(tmp_path: Path) -> None:
     judge = ScriptedJudge(
         points={"ref": ["p1", "p2"]},

@@ -30,17 +30,17 @@ async def at_once(
     """
     gate = asyncio.Semaphore(most)
     done = 0
-    reached: BudgetReachedError | None = None
+    ended: Exception | None = None
 
     async def one(piece: Callable[[], Awaitable[T]]) -> T:
-        nonlocal done, reached
+        nonlocal done, ended
         async with gate:
-            if reached is not None:
-                raise reached
+            if ended is not None:
+                raise ended
             try:
                 result = await piece()
-            except BudgetReachedError as error:
-                reached = error
+            except Exception as error:
+                ended = error
                 raise
         done += 1
         told(done, len(tasks))

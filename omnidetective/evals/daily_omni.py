@@ -32,11 +32,11 @@ class DailyOmni(CaptionQa):
             raise ConfigError(f"{data} is no list of questions", hint=f"--data takes {self.data}")
         found: dict[str, list[Question]] = {}
         for number, row in enumerate(rows, start=1):
-            if not isinstance(row, dict) or not isinstance(row.get("video_id"), str):
+            if not isinstance(row, dict) or not isinstance(row.get("video_id"), str | int):
                 raise ConfigError(f"{data}: row {number} names no video_id")
             questions = row["questions"] if isinstance(row.get("questions"), list) else [row]
             for question in questions:
-                found.setdefault(row["video_id"], []).append(_question({**row, **question}, number, data))
+                found.setdefault(str(row["video_id"]), []).append(_question({**row, **question}, number, data))
         return [Quiz(video, tuple(questions)) for video, questions in found.items()]
 
 

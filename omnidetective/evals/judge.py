@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from omnidetective.errors import ContentFilterError, ContextLengthError, RateLimitError, TransientError
+from omnidetective.errors import ConfigError, ContentFilterError, ContextLengthError, RateLimitError, TransientError
 from omnidetective.llm.base import ChatModel
 from omnidetective.llm.json_text import without_thinking
 from omnidetective.llm.messages import ChatReply, ChatRequest, Message
@@ -23,22 +23,19 @@ WhyNot = Literal["unparsable", "refused", "too_long", "unfinished"]
 
 _MOST_TRIES = 1000
 """Samples are numbered by run and try; a run has fewer tries than this."""
+_HOPELESS = 40
+"""So many replies to one kind of question, and not one that can be read: there will be none."""
 _SHOWN = 160
 """Columns of a reply that nobody can read: enough to see what it is."""
 
 
 class UnjudgedError(Exception):
-    """An item that could not be judged.
+    """An item that could not be judged."""
 
-    Attributes:
-        replies: what the judge said, the last try last.
-    """
-
-    def __init__(self, reason: WhyNot, why: str, replies: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: WhyNot, why: str) -> None:
         super().__init__(why)
         self.reason: WhyNot = reason
         self.why = why
-        self.replies = replies
 
 
 async def verdict_or_none(asked: Awaitable[T]) -> T | None:
@@ -66,6 +63,7 @@ class Judge:
     def __init__(self, chat: ChatModel, prompts: PromptLibrary, *, run: int = 0) -> None:
         self._chat = chat
         self._run = run
+        self._unread: dict[str, int] = {}
         self.prompts = prompts
 
     @property
@@ -75,7 +73,9 @@ class Judge:
 
     def of_run(self, run: int) -> Judge:
         """The same judge in another run."""
-        return Judge(self._chat, self.prompts, run=run)
+        other = Judge(self._chat, self.prompts, run=run)
+        other._unread = self._unread
+        return other
 
     async def ask(
         self,
@@ -98,12 +98,12 @@ class Judge:
         Raises:
             UnjudgedError: no reply could be parsed, the provider refused the content, or did not answer.
             ProviderError: no further call would succeed: the key, the quota, the model.
+            ConfigError: this judge answers nothing that can be read, whatever it is asked about.
         """
         assert 0 < tries < _MOST_TRIES
         messages: tuple[Message, ...] = (Message.of("user", user),)
         if system is not None:
             messages = (Message.of("system", system), *messages)
-        replies: list[str] = []
         for attempt in range(tries):
             request = ChatRequest(
                 messages=messages,
@@ -114,20 +114,36 @@ class Judge:
             try:
                 reply = await self._chat.complete(request)
             except (RateLimitError, TransientError) as error:
-                raise UnjudgedError("unfinished", error.message, tuple(replies)) from error
+                raise UnjudgedError("unfinished", error.message) from error
             except ContextLengthError as error:
-                raise UnjudgedError("too_long", error.message, tuple(replies)) from error
+                raise UnjudgedError("too_long", error.message) from error
             except ContentFilterError as error:
-                raise UnjudgedError("refused", error.message, tuple(replies)) from error
+                raise UnjudgedError("refused", error.message) from error
             if reply.outcome == "blocked":
-                raise UnjudgedError("refused", f"{self.name} refused this content", tuple(replies))
-            replies.append(reply.text)
-            if (parsed := parse(without_thinking(reply.text))) is not None:
+                raise UnjudgedError("refused", f"{self.name} refused this content")
+            parsed = parse(without_thinking(reply.text))
+            self._heard(parse, reply, readable=parsed is not None)
+            if parsed is not None:
                 return parsed
             why = f"no reply of {tries} had a form that can be scored; the last{_shown(reply, max_tokens)}"
             if _cut_off_thinking(reply):
                 max_tokens = None
-        raise UnjudgedError("unparsable", why, tuple(replies))
+        raise UnjudgedError("unparsable", why)
+
+    def _heard(self, parse: Callable[[str], object], reply: ChatReply, *, readable: bool) -> None:
+        """Count replies that cannot be read, by who reads them, until there is one that can."""
+        kind = f"{parse.__module__}.{parse.__qualname__}"
+        if readable:
+            self._unread[kind] = -1
+        elif (unread := self._unread.get(kind, 0)) >= 0:
+            self._unread[kind] = unread + 1
+            if unread + 1 >= _HOPELESS:
+                raise ConfigError(
+                    f"none of the first {_HOPELESS} replies of {self.name} had a form that can be scored; "
+                    f"the last{_shown(reply, None)}",
+                    reason="unreadable_judge",
+                    hint="choose another judge with --models, or word the task for it with --prompts",
+                )
 
 
 def _cut_off_thinking(reply: ChatReply) -> bool:

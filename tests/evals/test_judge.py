@@ -93,3 +93,31 @@ def _config(folder: Path, base_url: str) -> Config:
         "roles: {judge: j}\n"
     )
     return load_config(options={"models": str(models), "cache.enabled": False})
+
+
+async def test_a_judge_that_says_nothing_readable_is_not_asked_about_everything(tmp_path: Path) -> None:
+    """400 clips, six tries each; the judge is stopped after 40 replies and what is in flight then."""
+    data = tmp_path / "qa.json"
+    rows = [{"Question": "q?", "Choice": ["A. a", "B. b"], "Answer": "A", "video_id": f"v{n}"} for n in range(400)]
+    data.write_text(json.dumps(rows))
+    captions = write_lines(tmp_path / "c.jsonl", [{"id": f"v{n}", "caption": f"caption {n}"} for n in range(400)])
+    bench = Bench(tmp_path, "daily-omni", data=data, captions=captions, options=("--concurrency", "4"))
+    ran = await bench.run(lambda *_: "As a language model, I would rather not.")
+    assert ran.status == 2
+    assert ran.calls <= 40 + 4
+    assert "none of the first 40 replies of" in ran.stderr
+    assert "As a language model" in ran.stderr
+    assert "--models" in ran.stderr
+    again = await bench.run(lambda *_: "never asked")
+    assert (again.status, again.calls) == (2, 0)
+
+
+async def test_one_readable_reply_shows_that_a_judge_can(tmp_path: Path) -> None:
+    data = tmp_path / "qa.json"
+    rows = [{"Question": f"q{n}?", "Choice": ["A. a", "B. b"], "Answer": "A", "video_id": f"v{n}"} for n in range(20)]
+    data.write_text(json.dumps(rows))
+    captions = write_lines(tmp_path / "c.jsonl", [{"id": f"v{n}", "caption": "caption"} for n in range(20)])
+    bench = Bench(tmp_path, "daily-omni", data=data, captions=captions, options=("--concurrency", "1"))
+    ran = await bench.run(lambda _, user: "A" if "q0?" in user else "I would rather not.")
+    assert (ran.status, ran.calls) == (0, 1 + 19 * 6)
+    assert scores(ran)["accuracy"] == pytest.approx(5)

@@ -50,7 +50,8 @@ class Budget:
             self.reached = BudgetReachedError(
                 "the price of a call is not known, so no cap on the cost can hold",
                 reason="unpriced_call",
-                hint="the price may hold for shorter prompts only: give one for longer prompts in the file of `prices`",
+                hint="give it a price in the file of `prices` (one may be there that holds for shorter prompts only), "
+                "or run without a cap",
             )
             return "never"
         if self.spent_usd + cost_usd > self.cap_usd:

@@ -125,6 +125,8 @@ def tables(found: Growth, benchmark: Rated) -> tuple[Table, Table]:
 
 
 def _named(group: Group, unit: str) -> str:
+    if group.low == group.high == 1:
+        return {"tokens": "1 token", "inquiries": "1 inquiry"}[unit]
     span = f"{group.low:,}" if group.low == group.high else f"{group.low:,}–{group.high:,}"
     return f"{span} {unit}"
 

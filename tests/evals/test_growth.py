@@ -85,7 +85,7 @@ async def test_by_inquiries(tmp_path: Path) -> None:
     assert ran.status == 0, ran.stderr
     groups, slopes = ran.result["tables"][-2:]
     assert [(row["name"], row["scores"]["detail"]["value"]) for row in groups["rows"]] == [
-        ("1 inquiries", 25),
+        ("1 inquiry", 25),
         ("3 inquiries", 50),
     ]
     assert "1 more do not tell how many inquiries they took" in groups["note"]

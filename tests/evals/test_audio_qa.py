@@ -97,3 +97,24 @@ async def test_answers_that_are_there_need_no_judge(tmp_path: Path) -> None:
     assert scores(ran, "overall")["accuracy"] == pytest.approx(50)
     assert scores(ran, "questions without an answer as wrong")["accuracy"] == pytest.approx(100 / 3)
     assert scores(ran, "Signal Layer", table=2)["accuracy"] == 50
+
+
+@pytest.mark.integration
+async def test_a_killed_cascade_of_mmar_goes_on(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"id{n}", "audio_path": f"a/id{n}.wav", "question": f"q{n}?", "choices": _CHOICES, "answer": "rain",
+         "modality": "sound", "category": "Signal Layer", "sub-category": "x"}
+        for n in range(6)
+    ]  # fmt: skip
+    data = write_lines(tmp_path / "MMAR-meta.jsonl", rows)
+    captions = write_lines(tmp_path / "c.jsonl", [{"id": f"id{n}", "caption": f"caption {n}"} for n in range(6)])
+    bench = Bench(tmp_path, "mmar", data=data, captions=captions, options=("--concurrency", "1"))
+
+    def reply(_: str, user: str) -> str:
+        return "rain" if any(f"q{n}?" in user for n in (0, 1, 2, 3)) else "no animal"
+
+    assert (await bench.run(reply, kill_after=3)).status == -9
+    resumed = await bench.run(reply)
+    assert resumed.calls <= 6 - 3 + 2
+    assert scores(resumed)["accuracy"] == pytest.approx(400 / 6)
+    assert (await bench.run(reply)).calls == 0

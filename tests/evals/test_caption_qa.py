@@ -76,10 +76,10 @@ async def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> No
     assert (await bench.run(_reply)).calls == 0
 
 
-async def test_worldsense_in_its_native_form(tmp_path: Path) -> None:
+def _worldsense(folder: Path, *options: str) -> Bench:
     task = {"question": "q a1?", "candidates": _CHOICES, "answer": "A", "task_domain": "Recognition", "task_type": "x"}
     other = {**task, "question": "q b1?", "answer": "D", "task_domain": "Reasoning"}
-    data = tmp_path / "worldsense_qa.json"
+    data = folder / "worldsense_qa.json"
     data.write_text(
         json.dumps(
             {
@@ -88,12 +88,27 @@ async def test_worldsense_in_its_native_form(tmp_path: Path) -> None:
             }
         )
     )
-    captions = write_lines(tmp_path / "c.jsonl", [{"video_id": v, "caption": f"caption of {v}"} for v in "ab"])
-    ran = await Bench(tmp_path, "worldsense", data=data, captions=captions).run(_reply)
+    captions = write_lines(folder / "c.jsonl", [{"video_id": v, "caption": f"caption of {v}"} for v in "ab"])
+    return Bench(folder, "worldsense", data=data, captions=captions, options=options)
+
+
+async def test_worldsense_in_its_native_form(tmp_path: Path) -> None:
+    ran = await _worldsense(tmp_path).run(_reply)
     # a1: A, right; b: C twice, once right
     assert scores(ran, "overall")["accuracy"] == pytest.approx(200 / 3)
     assert scores(ran, "Sports", table=1)["accuracy"] == 100
     assert scores(ran, "Reasoning", table=2)["accuracy"] == 50
+
+
+@pytest.mark.integration
+async def test_a_killed_run_of_worldsense_goes_on(tmp_path: Path) -> None:
+    """Three questions, two of which are the same but for their answer: two calls."""
+    bench = _worldsense(tmp_path, "--concurrency", "1")
+    assert (await bench.run(_reply, kill_after=1)).status == -9
+    resumed = await bench.run(_reply)
+    assert 1 <= resumed.calls <= 2
+    assert scores(resumed, "overall")["accuracy"] == pytest.approx(200 / 3)
+    assert (await bench.run(_reply)).calls == 0
 
 
 @pytest.mark.parametrize(

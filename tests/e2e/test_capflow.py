@@ -266,6 +266,7 @@ async def test_the_embedded_cast_says_what_is_written(tmp_path: Path) -> None:
             assert text in record["caption"], name
 
 
+@pytest.mark.integration
 async def test_a_scan_of_two_pages(tmp_path: Path) -> None:
     """The first page says which domain it is; agents and judge see both, and the caption has what stands on each."""
     first, second = _of(page()), _of(diagram())

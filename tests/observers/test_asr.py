@@ -153,6 +153,7 @@ async def test_a_quiet_voice_after_loud_music_is_found(whisper: Path, film: Film
 
 
 @pytest.mark.weights
+@pytest.mark.integration
 async def test_speech_buried_in_noise_is_found(whisper: Path, film: Film) -> None:
     noise = "anoisesrc=c=pink:r=48000:a=0.03:s=3:d=24[n];[0:a][n]amix=inputs=2:duration=first:normalize=0"
     path = quiet(film, "buried.wav", "-filter_complex", noise)

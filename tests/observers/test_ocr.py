@@ -60,6 +60,7 @@ async def test_a_poster_is_read_line_by_line_without_times() -> None:
     assert "“SPRING FAIR”" in answer.answer
 
 
+@pytest.mark.integration
 async def test_cards_over_a_moving_picture_have_their_first_and_last_moment() -> None:
     found = text(await observe(instrument(Ocr), SAMPLES / "reading.mp4"))
     expected = {

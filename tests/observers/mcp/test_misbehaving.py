@@ -52,6 +52,7 @@ async def test_a_question_that_is_given_up_is_cancelled_at_the_server(opened: Op
     assert process(await answered(box["box_tells"], tone)) == process(before)
 
 
+@pytest.mark.integration
 async def test_a_server_that_hangs_is_started_anew(opened: Opened, tone: Path, tmp_path: Path) -> None:
     box = await opened(mcp=ODD, load_timeout_s=60)
     before = await answered(box["box_tells"], tone)

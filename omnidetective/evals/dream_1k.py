@@ -25,7 +25,7 @@ from omnidetective.evals.judge import Judge
 from omnidetective.evals.native import as_json, read_lines
 from omnidetective.evals.replies import answer_in
 from omnidetective.evals.result import Row, Table
-from omnidetective.evals.statistics import Statistic, score
+from omnidetective.evals.statistics import Statistic, mean_over_groups, score
 from omnidetective.frozen import Frozen
 
 FILE = "DREAM-1k.jsonl"
@@ -227,22 +227,17 @@ def _row(name: str, judged: Sequence[Judged[Clip, Compared]], subsets: Sequence[
         both = (_share(found.recall), _share(found.precision)) if found else (0.0, 0.0)
         sums[first : first + 3] = (1.0, *both)
         items.append(sums)
-    columns: Mapping[str, Statistic] = {"F1": _f1, "Recall": lambda s: _mean(s, 1), "Precision": lambda s: _mean(s, 2)}
+    columns: Mapping[str, Statistic] = {"F1": _f1, "Recall": _RECALL, "Precision": _PRECISION}
     return Row(name=name, n=len(items), scores={column: score(items, one) for column, one in columns.items()})
 
 
-def _mean(sums: Any, column: int) -> Any:
-    """The mean over subsets of the mean over clips, in percent; a subset without clips is left out."""
-    import numpy as np
-
-    counts, values = sums[:, 0::3], sums[:, column::3]
-    each = np.where(counts > 0, 100 * values / np.maximum(counts, 1), np.nan)
-    return np.where((counts > 0).any(axis=1), np.nansum(each, axis=1) / np.maximum(1, (counts > 0).sum(axis=1)), np.nan)
+_RECALL = mean_over_groups(1, width=3, times=100)
+_PRECISION = mean_over_groups(2, width=3, times=100)
 
 
 def _f1(sums: Any) -> Any:
     import numpy as np
 
-    recall, precision = _mean(sums, 1), _mean(sums, 2)
+    recall, precision = _RECALL(sums), _PRECISION(sums)
     both = recall + precision
     return np.where(both > 0, 2 * recall * precision / np.maximum(both, 1e-12), np.where(np.isnan(both), np.nan, 0.0))

@@ -94,3 +94,24 @@ def ratio(numerator: int, denominator: int, *, times: float = 1.0) -> Statistic:
         return result
 
     return statistic
+
+
+def mean_over_groups(column: int, *, width: int, times: float = 1.0) -> Statistic:
+    """The mean over groups of one sum by the group's weight; groups without weight are left out.
+
+    Args:
+        column: of the sum, within a group.
+        width: columns of each group, which stand side by side; the first is its weight.
+    """
+
+    def statistic(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np
+
+        weights, values = sums[:, 0::width], sums[:, column::width]
+        there = weights > 0
+        each = np.where(there, times * values / np.where(there, weights, 1.0), 0.0)
+        counts = there.sum(axis=1)
+        result: NDArray[np.float64] = np.where(counts > 0, each.sum(axis=1) / np.maximum(counts, 1), np.nan)
+        return result
+
+    return statistic

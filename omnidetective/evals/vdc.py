@@ -33,7 +33,7 @@ from omnidetective.evals.judge import Judge, verdict_or_none
 from omnidetective.evals.native import read_lines
 from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
-from omnidetective.evals.statistics import Statistic, score
+from omnidetective.evals.statistics import mean_over_groups, score
 from omnidetective.frozen import Frozen
 
 ASPECTS = ("background", "camera", "detailed", "main_object", "short")
@@ -197,20 +197,5 @@ def _row(name: str, judged: Sequence[Judged[Quiz, Answers]], aspects: Sequence[s
             sums[first : first + 3] = added
             count += 1
     items = list(by_video.values())
-    acc, points = _mean(1, times=100), _mean(2, times=1)
+    acc, points = mean_over_groups(1, width=3, times=100), mean_over_groups(2, width=3)
     return Row(name=name, n=count, scores={"Acc": score(items, acc), "Score": score(items, points)})
-
-
-def _mean(column: int, *, times: float) -> Statistic:
-    """The mean over aspects of one sum by the weights; aspects without any are left out."""
-
-    def statistic(sums: Any) -> Any:
-        import numpy as np
-
-        weights, values = sums[:, 0::3], sums[:, column::3]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = np.where(weights > 0, times * values / weights, np.nan)
-        there = np.isfinite(each)
-        return np.where(there.any(axis=1), np.nansum(each, axis=1) / np.maximum(1, there.sum(axis=1)), np.nan)
-
-    return statistic

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnidetective.evals.statistics import ratio, score
+from omnidetective.evals.statistics import mean_over_groups, ratio, score
 
 _items = st.lists(
     st.tuples(st.integers(0, 5), st.integers(5, 9)).map(lambda t: (float(t[0]), float(t[1]))), min_size=1, max_size=30
@@ -56,3 +56,17 @@ def test_scores_of_the_same_items_are_of_the_same_draws() -> None:
     assert right.high is not None
     assert wrong.low == pytest.approx(1 - right.high)
     assert wrong.high == pytest.approx(1 - right.low)
+
+
+_groups = st.lists(
+    st.lists(st.tuples(st.integers(0, 4), st.floats(0, 5)), min_size=3, max_size=3), min_size=1, max_size=5
+)
+
+
+@given(_groups)
+def test_the_mean_over_groups_leaves_out_groups_without_weight(items: list[list[tuple[int, float]]]) -> None:
+    """Three groups of a weight and a sum, side by side."""
+    totals = [(sum(one[g][0] for one in items), sum(one[g][1] for one in items)) for g in range(3)]
+    means = [value / weight for weight, value in totals if weight]
+    found = score([[float(x) for pair in one for x in pair] for one in items], mean_over_groups(1, width=2))
+    assert found.value == (pytest.approx(sum(means) / len(means)) if means else None)

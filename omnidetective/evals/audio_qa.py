@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged
 from omnidetective.evals.judge import Judge
-from omnidetective.evals.native import as_json, read_json, read_lines
+from omnidetective.evals.native import as_json, read_lines, read_list
 from omnidetective.evals.predictions import Prediction
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import ratio, score
@@ -100,9 +100,7 @@ class Mmau(AudioQa):
     groups: ClassVar[tuple[str, ...]] = ("task", "difficulty", "sub-category")
 
     def read(self, data: Path) -> Sequence[Question]:
-        rows = read_json(data, "mmau-test-mini.json")
-        if not isinstance(rows, list):
-            raise ConfigError(f"{data} is no list of questions", hint=f"--data takes {self.data}")
+        rows = read_list(data, "mmau-test-mini.json", of="questions", takes=self.data)
         return [_question(row, n, data, "audio_id", self.groups) for n, row in enumerate(rows, start=1)]
 
 
@@ -119,7 +117,7 @@ class Mmar(AudioQa):
 
     def read(self, data: Path) -> Sequence[Question]:
         if data.suffix == ".json":
-            rows = list(enumerate(read_json(data, ""), start=1))
+            rows = list(enumerate(read_list(data, "", of="questions", takes=self.data), start=1))
         else:
             rows = list(read_lines(data, "MMAR-meta.jsonl"))
         return [_question(row, number, data, "audio_path", self.groups) for number, row in rows]

@@ -120,9 +120,9 @@ class Benchmark(ABC, Generic[Q, V]):
     def tables(self, judged: Sequence[Judged[Q, V]]) -> tuple[Table, ...]:
         """The published numbers. Where the reference leaves something out, both ways of counting are in the table."""
 
-    def median_of(self, runs: Sequence[Sequence[Judged[Q, V]]]) -> int:
-        """The run whose headline is the median; of an even number of runs the lower of the two in the middle."""
-        firsts = [next(iter(self.tables(run)[0].rows), None) for run in runs]
+    def median_of(self, runs: Sequence[Sequence[Table]]) -> int:
+        """Of the tables of each run, those with the median headline; of an even number the lower of the middle two."""
+        firsts = [next(iter(tables[0].rows), None) for tables in runs]
         scores = [None if row is None else row.scores.get(self.headline, Score()).value for row in firsts]
         order = sorted(range(len(runs)), key=lambda n: (float("inf") if (s := scores[n]) is None else s, n))
         return order[(len(order) - 1) // 2]

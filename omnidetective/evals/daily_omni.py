@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from omnidetective.errors import ConfigError
 from omnidetective.evals.caption_qa import CaptionQa, Question, Quiz
-from omnidetective.evals.native import read_json
+from omnidetective.evals.native import read_list
 
 FILE = "qa.json"
 
@@ -27,9 +27,7 @@ class DailyOmni(CaptionQa):
     source: ClassVar[str] = "https://github.com/Lliar-liar/Daily-Omni"
 
     def read(self, data: Path) -> Sequence[Quiz]:
-        rows = read_json(data, FILE)
-        if not isinstance(rows, list):
-            raise ConfigError(f"{data} is no list of questions", hint=f"--data takes {self.data}")
+        rows = read_list(data, FILE, of="questions", takes=self.data)
         found: dict[str, list[Question]] = {}
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict) or not isinstance(row.get("video_id"), str | int):

@@ -39,6 +39,21 @@ def read_json(data: Path, name: str) -> Any:
         raise ConfigError(f"cannot read {path}: {error}", hint=hint) from error
 
 
+def read_list(data: Path, name: str, *, of: str, takes: str) -> list[Any]:
+    """One JSON list.
+
+    Args:
+        of: what is in it, and ``takes`` what ``--data`` takes, for people.
+
+    Raises:
+        ConfigError: no such file, no JSON, or no list.
+    """
+    rows = read_json(data, name)
+    if not isinstance(rows, list):
+        raise ConfigError(f"{data} is no list of {of}", hint=f"--data takes {takes}")
+    return rows
+
+
 def read_lines(data: Path, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The objects of a JSON Lines file, with their line numbers from 1.
 

@@ -17,7 +17,8 @@ from omnidetective.llm.json_text import stretches
 T = TypeVar("T")
 
 _MOST_CHARS = 200_000
-_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*+[}\]])', re.DOTALL)
+"""Or a string, which is left as it is."""
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:
@@ -85,7 +86,7 @@ def _python(part: str) -> Any:
 
 _READERS: tuple[Callable[[str], Any], ...] = (
     _json,
-    lambda part: _json(_TRAILING_COMMA.sub(r"\1", part)),
+    lambda part: _json(_TRAILING_COMMA.sub(lambda found: found[1] or "", part)),
     _python,
 )
 

@@ -18,14 +18,14 @@ from omnidetective.errors import ConfigError
 from omnidetective.evals import growth_plot
 from omnidetective.evals.at_once import Told, at_once
 from omnidetective.evals.base import Benchmark, Judged, Rated
-from omnidetective.evals.growth import By, growth
+from omnidetective.evals.growth import By, Growth, growth
 from omnidetective.evals.growth import tables as growth_tables
 from omnidetective.evals.judge import Judge, UnjudgedError
 from omnidetective.evals.judging import judging
 from omnidetective.evals.matching import Plan, plan
 from omnidetective.evals.output import only_writer, write_whole
 from omnidetective.evals.predictions import Prediction, read_predictions
-from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Table, Unjudged
+from omnidetective.evals.result import NOBODY, Evaluation, ItemLine, Unjudged
 from omnidetective.llm.usage import usage_scope
 from omnidetective.prompts import prompts_used
 
@@ -71,14 +71,20 @@ async def evaluate(
         config = config.with_cache_beside(output)
         used: dict[str, str] = {}
         async with AsyncExitStack() as stack:
-            asked = any(one is not None and benchmark.answered(item, one) is None for item, one in work.matched)
+            asked = benchmark.judged and any(
+                one is not None and benchmark.answered(item, one) is None for item, one in work.matched
+            )
             judge = await stack.enter_async_context(judging(config)) if asked else None
             count = benchmark.runs if runs is None else runs
             with usage_scope() as meter, prompts_used(used):
                 done = await _judged(work, judge, runs=count, concurrency=concurrency, told=told)
                 name = judge.name if judge is not None else NOBODY
-        chosen = benchmark.median_of(done) if len(done) > 1 else 0
-        tables = tuple((*benchmark.tables(run), *_curve_tables(curve, benchmark, run)) for run in done)
+        tables = tuple(benchmark.tables(run) for run in done)
+        chosen = benchmark.median_of(tables)
+        curves = _curves(curve, benchmark, done)
+        if curves:
+            assert isinstance(benchmark, Rated)
+            tables = tuple((*one, *growth_tables(found, benchmark)) for one, found in zip(tables, curves, strict=True))
         result = Evaluation(
             benchmark=benchmark.name,
             variant=benchmark.variant,
@@ -106,8 +112,7 @@ async def evaluate(
         items = "".join(f"{line.model_dump_json()}\n" for line in lines)
         write_whole({_items_of(output): items, output: result.model_dump_json(indent=1)})
         if curve is not None and curve.plot is not None:
-            assert isinstance(benchmark, Rated)
-            found = growth(benchmark, done[chosen], curve.by, tokens=benchmark.tokens)
+            found = curves[chosen]
             growth_plot.draw(found, curve.plot, title=f"{benchmark.title}: {captions.name}, {found.clips:,} captions")
         return result
 
@@ -146,13 +151,14 @@ def _require(curve: Curve, work: Plan) -> None:
         )
 
 
-def _curve_tables(
-    curve: Curve | None, benchmark: Benchmark[Any, Any], run: Sequence[Judged[Any, Any]]
-) -> tuple[Table, ...]:
+def _curves(
+    curve: Curve | None, benchmark: Benchmark[Any, Any], runs: Sequence[Sequence[Judged[Any, Any]]]
+) -> list[Growth]:
+    """That of each run, where one is wanted."""
     if curve is None:
-        return ()
+        return []
     assert isinstance(benchmark, Rated)
-    return growth_tables(growth(benchmark, run, curve.by, tokens=benchmark.tokens), benchmark)
+    return [growth(benchmark, run, curve.by, tokens=benchmark.tokens) for run in runs]
 
 
 async def _one(

@@ -25,7 +25,7 @@ from pydantic import Field
 from omnidetective.errors import ConfigError
 from omnidetective.evals.base import Benchmark, Judged, Rated, Rates
 from omnidetective.evals.judge import Judge, UnjudgedError
-from omnidetective.evals.native import as_json, read_json
+from omnidetective.evals.native import as_json, read_list
 from omnidetective.evals.replies import answer_in, whole_number
 from omnidetective.evals.result import Row, Table
 from omnidetective.evals.statistics import Statistic, ratio, score
@@ -73,9 +73,7 @@ class Salmonn2(Benchmark[Video, Compared], Rated):
     invention: ClassVar[str] = "Hall."
 
     def read(self, data: Path) -> Sequence[Video]:
-        rows = read_json(data, FILE)
-        if not isinstance(rows, list):
-            raise ConfigError(f"{data} is no list of videos", hint=f"--data takes {self.data}")
+        rows = read_list(data, FILE, of="videos", takes=self.data)
         return [_video(row, number, data) for number, row in enumerate(rows, start=1)]
 
     def names(self, item: Video) -> tuple[str, ...]:

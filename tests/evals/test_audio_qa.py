@@ -12,7 +12,8 @@ from evals.bench import Bench, scores, write_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnidetective.evals.audio_qa import matches
+from omnidetective.errors import ConfigError
+from omnidetective.evals.audio_qa import AudioQa, Mmar, Mmau, matches
 
 _CHOICES = ["a barking dog", "a dog and a cat", "rain", "no animal"]
 
@@ -118,3 +119,11 @@ async def test_a_killed_cascade_of_mmar_goes_on(tmp_path: Path) -> None:
     assert resumed.calls <= 6 - 3 + 2
     assert scores(resumed)["accuracy"] == pytest.approx(400 / 6)
     assert (await bench.run(reply)).calls == 0
+
+
+@pytest.mark.parametrize("kind", [Mmau, Mmar])
+def test_data_that_is_no_list_is_told(tmp_path: Path, kind: type[AudioQa]) -> None:
+    data = tmp_path / "data.json"
+    data.write_text("5")
+    with pytest.raises(ConfigError, match="is no list of questions"):
+        kind().read(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnidetective.evals.replies import answer_in, objects, whole_number
@@ -26,6 +26,8 @@ def test_an_object_is_found_in_its_packaging(value: dict[str, Any], before: str,
 
 
 @given(_objects)
+@example({"a": {",]": None}})
+@example({"a": '",}'})
 def test_python_and_trailing_commas_are_read_too(value: dict[str, Any]) -> None:
     assert value in list(objects(f"Sure! {value!r} Done."))
     assert value in list(objects(json.dumps(value)[:-1] + ",}"))
@@ -74,3 +76,4 @@ def test_nesting_without_end_and_endless_text() -> None:
     assert list(objects("{" * 100_000)) == []
     assert list(objects("[" * 100_000)) == []
     assert list(objects('{"a": 1}' + " " * 300_000)) == []
+    assert list(objects('{a"' + '\\"' * 95_000 + "}")) == []
